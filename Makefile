@@ -1,0 +1,68 @@
+# Everything there is to do, behind one word. Needs a Python >= 3.11 and make; the rest is installed into .venv.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+STAMP := $(VENV)/.installed
+UV_VERSION := 0.13.9
+PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
+
+# An environment that is active outside, or a setting of uv, must not lead the installation elsewhere.
+unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME
+
+.PHONY: help
+help:  ## list every target
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: install
+install: $(STAMP)  ## make .venv with everything that uv.lock names
+
+# The first Python that is new enough and able to make an environment; PYTHON=... says another.
+$(BIN)/uv: Makefile
+	@set -e; found=; \
+	for name in $(or $(PYTHON),$(PYTHONS)); do \
+	  if "$$name" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then found="$$name"; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "No Python >= 3.11 with the modules venv and ensurepip among: $(or $(PYTHON),$(PYTHONS))." >&2; \
+	  echo "Install one (on Debian and Ubuntu also python3-venv), or name it: make PYTHON=/path/to/python3" >&2; exit 1; \
+	fi; \
+	if ! "$(PY)" -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	  echo "making $(VENV) with $$("$$found" -c 'import sys; print(sys.executable, sys.version.split()[0])')"; \
+	  "$$found" -m venv --clear "$(VENV)"; \
+	fi
+	@$(PY) -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+	@touch $@
+
+$(STAMP): $(BIN)/uv pyproject.toml uv.lock
+	@$(BIN)/uv sync --quiet --frozen
+	@touch $@
+
+.PHONY: run
+run: $(STAMP)  ## the example "should I install this package?" over ten packages
+	@$(PY) examples/shouldi/run.py
+
+.PHONY: test
+test: $(STAMP)  ## install, run all tests, fail below the wanted coverage
+	@$(PY) -m pytest --cov --cov-report=term $(ARGS)
+
+.PHONY: check
+check: $(STAMP)  ## lint, format, types, import contracts, size budgets
+	@$(PY) -m ruff check
+	@$(PY) -m ruff format --check
+	@$(PY) -m mypy
+	@$(BIN)/lint-imports
+
+.PHONY: format
+format: $(STAMP)  ## sort imports and format, in place
+	@$(PY) -m ruff check --fix-only --quiet
+	@$(PY) -m ruff format
+
+.PHONY: clean
+clean:  ## remove .venv and everything that was built or measured
+	@rm -rf $(VENV) build dist htmlcov mutants .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find core worker operator examples benchmarks tests tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
