@@ -1,0 +1,275 @@
+"""Every error of the project, in one tree.
+
+::
+
+    TidemillError                       reason (CamelCase), path (JSON pointer), message
+    ├── InvalidFlow                     the data flow itself is wrong; .problems has every finding
+    │   ├── DefinitionMissing           a name refers to a definition that is not there
+    │   └── ValidatorMissing            a definition names a validator that is not there
+    ├── InvalidInput                    an input is refused; nothing of its batch was stored
+    │   └── InputValidationError        the definition's own check refused the value
+    ├── InvalidDocument                 a file cannot be read as a flow or as inputs
+    ├── LoadError                       code cannot be found or does not fit
+    │   ├── FailedToLoadOperation
+    │   ├── FailedToLoadOperationImplementation
+    │   ├── OperationImplementationNotInstantiable
+    │   ├── OperationImplementationNotInstantiated
+    │   └── NotOpImp
+    ├── OperationException              an operation failed its context; .failure says which and why
+    ├── ContextError                    a context cannot do what was asked
+    │   ├── ContextClosed               it is closed, finished, cancelled or unknown
+    │   ├── DuplicateContext            two contexts of one run have one name
+    │   └── ContextLimitExceeded        more contexts than the flow allows
+    ├── DefinitionNotInContext          an output operation asks for what nobody gave
+    ├── MultipleAncestorsFoundError     a value has several ancestors where one was asked for
+    ├── RemapFailure                    a path does not exist in the result to be remapped
+    ├── InvalidCustomRunDataFlowContext
+    └── InvalidCustomRunDataFlowOutputs
+
+Mistakes of a user (`InvalidFlow`, `InvalidInput`, `InvalidDocument`, `LoadError`) are raised before anything is
+stored. Failures of user code never surface as themselves: they are kept as the ``__cause__``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tidemill.model.failure import OperationFailure
+
+__all__ = [
+    "ContextClosed",
+    "ContextError",
+    "ContextLimitExceeded",
+    "DefinitionMissing",
+    "DefinitionNotInContext",
+    "DuplicateContext",
+    "FailedToLoadOperation",
+    "FailedToLoadOperationImplementation",
+    "InputValidationError",
+    "InvalidCustomRunDataFlowContext",
+    "InvalidCustomRunDataFlowOutputs",
+    "InvalidDocument",
+    "InvalidFlow",
+    "InvalidInput",
+    "LoadError",
+    "MultipleAncestorsFoundError",
+    "NotOpImp",
+    "OperationException",
+    "OperationImplementationNotInstantiable",
+    "OperationImplementationNotInstantiated",
+    "Problem",
+    "RemapFailure",
+    "TidemillError",
+    "ValidatorMissing",
+    "did_you_mean",
+    "pointer",
+    "shown",
+]
+
+SHOWN = 200
+"""Characters of a user's value that a message repeats at most."""
+
+
+def shown(value: object, limit: int = SHOWN) -> str:
+    """Return ``value`` as a message may repeat it: its ``repr``, escaped and cut after ``limit`` characters."""
+    try:
+        text = repr(value)
+    except Exception as error:
+        text = f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
+    text = text.encode("unicode_escape", "backslashreplace").decode("ascii") if not text.isprintable() else text
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
+
+
+def pointer(*parts: object) -> str:
+    """Return the JSON pointer (RFC 6901) that leads through ``parts``."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return what to add to a message about the unknown ``name``: the known names and the nearest one."""
+    names = sorted(known)
+    if not names:
+        return "(there are none)"
+    near = difflib.get_close_matches(name, names, n=1)
+    listed = ", ".join(names[:10]) + (f", … {len(names) - 10} more" if len(names) > 10 else "")
+    return f"(has: {listed})" + (f'; did you mean "{near[0]}"?' if near else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding about a data flow: a closed ``reason``, the ``path`` to the place, and a ``message`` for people."""
+
+    reason: str
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.reason} at {self.path or '/'}: {self.message}"
+
+
+class TidemillError(Exception):
+    """The root of all errors of the project.
+
+    ``reason`` is one CamelCase word from a closed set, ``path`` a JSON pointer to the place in the data flow, the
+    inputs or the document, ``message`` what is wrong, what was expected and what to do.
+    """
+
+    reason = "Error"
+
+    def __init__(self, message: str, *, reason: str | None = None, path: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason or type(self).reason
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.reason} at {self.path}: {self.message}" if self.path else f"{self.reason}: {self.message}"
+
+
+class InvalidFlow(TidemillError):
+    """The data flow is wrong; ``problems`` holds every finding, the first of them is the error's own."""
+
+    reason = "InvalidFlow"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        first = problems[0]
+        super().__init__(first.message, reason=first.reason, path=first.path)
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class DefinitionMissing(InvalidFlow):
+    """An operation or an input names a definition that the data flow does not hold."""
+
+    reason = "DefinitionMissing"
+
+
+class ValidatorMissing(InvalidFlow):
+    """A definition names a validator that no operation of the data flow is."""
+
+    reason = "ValidatorMissing"
+
+
+class InvalidInput(TidemillError):
+    """An input is refused; nothing of the batch that it came with has been stored."""
+
+    reason = "InvalidInput"
+
+
+class InputValidationError(InvalidInput):
+    """The check that a definition carries refused the value."""
+
+    reason = "InputValidationError"
+
+
+class InvalidDocument(TidemillError):
+    """A file or text cannot be read as a data flow or as inputs."""
+
+    reason = "InvalidDocument"
+
+
+class LoadError(TidemillError):
+    """The code of an operation cannot be found, or does not fit what the operation declares."""
+
+    reason = "OperationLoadError"
+
+
+class FailedToLoadOperation(LoadError):
+    """No operation can be found under a name."""
+
+
+class FailedToLoadOperationImplementation(LoadError):
+    """No implementation can be found for an operation."""
+
+
+class OperationImplementationNotInstantiable(LoadError):
+    """An operation of the data flow has no implementation that could be made."""
+
+
+class OperationImplementationNotInstantiated(LoadError):
+    """An implementation was asked for before it was made."""
+
+
+class NotOpImp(LoadError):
+    """A thing was given as an operation implementation that is none."""
+
+
+class OperationException(TidemillError):
+    """An operation failed its context.
+
+    ``failure`` is the first failure, ``failures`` are all of the run; the exception that the operation raised is
+    the ``__cause__``.
+    """
+
+    reason = "OperationFailed"
+
+    def __init__(self, failures: Sequence[OperationFailure]) -> None:
+        first = failures[0]
+        super().__init__(str(first), reason=first.reason)
+        self.failure = first
+        self.failures = tuple(failures)
+        self.__cause__ = first.error
+
+    def __str__(self) -> str:
+        more = len(self.failures) - 1
+        return self.message + (f" (and {more} more failed)" if more else "")
+
+
+class ContextError(TidemillError):
+    """A context cannot do what was asked of it."""
+
+    reason = "ContextError"
+
+
+class ContextClosed(ContextError):
+    """The context takes nothing more: it is closed, has ended, was cancelled, or never was."""
+
+    reason = "RunClosed"
+
+
+class DuplicateContext(ContextError):
+    """Two contexts of one run have the same name."""
+
+    reason = "DuplicateContext"
+
+
+class ContextLimitExceeded(ContextError):
+    """A run was given more contexts than its limits allow."""
+
+    reason = "ContextLimitExceeded"
+
+
+class DefinitionNotInContext(TidemillError):
+    """An output operation asks for a definition that no input of the context has."""
+
+    reason = "DefinitionNotInContext"
+
+
+class MultipleAncestorsFoundError(TidemillError):
+    """A value has several ancestors of a kind of which one was asked for."""
+
+    reason = "MultipleAncestors"
+
+
+class RemapFailure(TidemillError):
+    """A result has nothing at the path from which it was to be remapped."""
+
+    reason = "RemapFailure"
+
+
+class InvalidCustomRunDataFlowContext(TidemillError):
+    """The first input of a customised ``run_dataflow`` is not a string, so it cannot name the child context."""
+
+    reason = "InvalidCustomRunDataFlowContext"
+
+
+class InvalidCustomRunDataFlowOutputs(TidemillError):
+    """The result of a child data flow does not have the keys that the operation declares."""
+
+    reason = "InvalidCustomRunDataFlowOutputs"

@@ -1,0 +1,226 @@
+"""A data flow: operations, and for each of their parameters the origins it may come from.
+
+It can be written by hand, made from operations alone (`auto_flow`), or read from its exported form, and is
+changed freely until it is compiled into a plan. Neighbours: `model.flow` (sources), `model.links` (the linked
+form), `plan.compile` (what engines execute).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tidemill.errors import InvalidFlow, Problem, pointer, shown
+from tidemill.model.definition import Definition
+from tidemill.model.flow import Forward, InputFlow
+from tidemill.model.input import SEED, Input
+from tidemill.model.limits import Limits
+from tidemill.model.links import link, unlink
+from tidemill.model.operation import Operation, Stage
+
+__all__ = ["DataFlow", "auto_flow"]
+
+
+class DataFlow:
+    """Operations and how their inputs come about.
+
+    Positional ``args`` are operations, or what the `op` decorator made; ``operations`` maps instance names to the same.
+    ``seed`` are inputs that every context starts with; ``flow`` names the sources of every parameter and is made
+    by `auto_flow` when it is None; ``configs`` maps instances to what their implementations are configured with;
+    ``implementations`` maps operation names to code.
+
+    Raises `InvalidFlow` (DuplicateOperation, NotAnOperation) for operations that cannot be told apart or are none.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        operations: Mapping[str, Any] | None = None,
+        seed: Iterable[Input] | None = None,
+        configs: Mapping[str, Any] | None = None,
+        definitions: Mapping[str, Definition] | None = None,
+        flow: Mapping[str, InputFlow | Mapping[str, Any]] | None = None,
+        by_origin: Mapping[Stage, Mapping[Any, list[Operation]]] | None = None,
+        implementations: Mapping[str, Any] | None = None,
+        forward: Forward | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.operations: dict[str, Operation] = {}
+        self.implementations: dict[str, Any] = dict(implementations or {})
+        for thing in args:
+            self._add(None, thing)
+        for instance, thing in (operations or {}).items():
+            self._add(instance, thing)
+        self.seed: list[Input] = list(seed or ())
+        self.configs: dict[str, Any] = dict(configs or {})
+        self.definitions: dict[str, Definition] = dict(definitions or {})
+        self.forward = forward if forward is not None else Forward()
+        self.limits = limits if limits is not None else Limits()
+        self.flow: dict[str, InputFlow] = {
+            name: entry if isinstance(entry, InputFlow) else InputFlow._fromdict(**entry)
+            for name, entry in (flow or {}).items()
+        }
+        self.by_origin: dict[Stage, dict[Any, list[Operation]]] = {}
+        self.update(auto_flow=flow is None)
+
+    @classmethod
+    def auto(cls, *operations: Any) -> DataFlow:
+        """Return the data flow of these operations, wired by the definitions that they share."""
+        return cls(*operations)
+
+    def _add(self, instance: str | None, thing: Any) -> None:
+        operation = getattr(thing, "op", thing)
+        if not isinstance(operation, Operation):
+            raise InvalidFlow([Problem("NotAnOperation", pointer("operations", instance or ""),
+                f"{shown(thing)} is no operation; decorate it with @op or give an Operation")])  # fmt: skip
+        name = instance or operation.instance
+        if name in self.operations:
+            raise InvalidFlow([Problem("DuplicateOperation", pointer("operations", name),
+                f'two operations are called "{name}"; give one of them an instance_name')])  # fmt: skip
+        if operation.instance_name != name:
+            operation = operation._replace(instance_name=name)
+        self.operations[name] = operation
+        implementation = getattr(thing, "imp", None)
+        if implementation is not None:
+            self.implementations.setdefault(operation.name, implementation)
+
+    def update(self, auto_flow: bool = False) -> None:
+        """Work out again what follows from ``operations`` and ``flow``, after they were edited.
+
+        With ``auto_flow`` the flow itself is made anew from the definitions.
+        """
+        if auto_flow:
+            self.flow = make_flow(self.operations)
+        for operation in self.operations.values():
+            for definition in (*operation.inputs.values(), *operation.outputs.values(), *operation.conditions):
+                self.definitions.setdefault(definition.name, definition)
+        for item in self.seed:
+            self.definitions.setdefault(item.definition.name, item.definition)
+        self.update_by_origin()
+
+    def update_by_origin(self) -> None:
+        """Work out again which operations each origin concerns, after ``flow`` was edited."""
+        self.by_origin = {}
+        for instance, entry in self.flow.items():
+            operation = self.operations.get(instance)
+            if operation is None:
+                continue
+            origins = self.by_origin.setdefault(operation.stage, {})
+            for sources in (*entry.inputs.values(), entry.conditions):
+                for origin in origins_of(sources):
+                    concerned = origins.setdefault(origin, [])
+                    if operation not in concerned:
+                        concerned.append(operation)
+
+    @property
+    def validators(self) -> dict[str, Operation]:
+        """The operations that check a definition, by instance name."""
+        return {name: operation for name, operation in self.operations.items() if operation.validator}
+
+    def export(self, *, linked: bool = False) -> dict[str, Any]:
+        """Return the data flow as plain data, without its implementations.
+
+        ``linked``: definitions are written once, under ``definitions``, and referred to by name. Raises
+        `TidemillError` (NotExportable) for what is code and cannot be written.
+        """
+        exported: dict[str, Any] = {
+            "operations": {name: _without_instance(name, op) for name, op in self.operations.items()},
+            "seed": [item.export() for item in self.seed],
+            "flow": {name: entry.export() for name, entry in self.flow.items()},
+        }
+        if self.configs:
+            exported["configs"] = {name: _export_config(config) for name, config in self.configs.items()}
+        if self.forward.book:
+            exported["forward"] = self.forward.export()
+        if limits := self.limits.export():
+            exported["limits"] = limits
+        return link(exported) if linked else exported
+
+    @classmethod
+    def _fromdict(cls, *, linked: bool = False, **said: Any) -> DataFlow:
+        said = unlink(said) if linked else dict(said)
+        operations = {
+            name: op
+            if isinstance(op, Operation) or hasattr(op, "op")
+            else Operation._fromdict(**{"instance_name": name, **op})
+            for name, op in (said.get("operations") or {}).items()
+        }
+        seed = [item if isinstance(item, Input) else Input._fromdict(**item) for item in said.get("seed") or ()]
+        forward, limits = said.get("forward"), said.get("limits")
+        definitions = {
+            name: item if isinstance(item, Definition) else Definition._fromdict(**item)
+            for name, item in (said.get("definitions") or {}).items()
+        }
+        return cls(
+            operations=operations,
+            seed=seed,
+            configs=said.get("configs"),
+            definitions=definitions,
+            flow=said.get("flow"),
+            implementations=said.get("implementations"),
+            forward=Forward._fromdict(**forward) if isinstance(forward, Mapping) else forward,
+            limits=Limits._fromdict(**limits) if isinstance(limits, Mapping) else limits,
+        )
+
+
+def make_flow(operations: Mapping[str, Operation]) -> dict[str, InputFlow]:
+    """Return the flow that follows from the definitions: a parameter comes from whoever gives its definition, and
+    from the seeds when nobody does."""
+    producers: dict[str, list[dict[str, str]]] = {}
+    for instance, operation in operations.items():
+        for output, definition in operation.outputs.items():
+            producers.setdefault(definition.name, []).append({instance: output})
+
+    def sources(definition: Definition) -> list[Any]:
+        return [dict(source) for source in producers.get(definition.name, ())] or [SEED]
+
+    flow = {}
+    for instance, operation in operations.items():
+        conditions: list[Any] = []
+        for definition in operation.conditions:
+            conditions.extend(source for source in sources(definition) if source not in conditions)
+        inputs = {
+            # A validator takes what has not been validated: it never waits for its own output.
+            name: [source for source in sources(definition) if not operation.validator or instance not in source]
+            or [SEED]
+            for name, definition in operation.inputs.items()
+        }
+        flow[instance] = InputFlow(inputs=inputs, conditions=conditions)
+    return flow
+
+
+auto_flow = make_flow
+
+
+def origins_of(sources: Iterable[Any]) -> list[Any]:
+    """Return the origins that ``sources`` name for the inputs themselves: a word, or (instance, output)."""
+    found: list[Any] = []
+    for source in sources:
+        head = source[0] if isinstance(source, (list, tuple)) and source else source
+        if isinstance(head, str):
+            found.append(head)
+        elif isinstance(head, Mapping):
+            found.extend(
+                (str(origin), names) if isinstance(origin, str) and isinstance(names, str) else origin
+                for origin, names in head.items()
+            )
+    return found
+
+
+def _without_instance(name: str, operation: Operation) -> dict[str, Any]:
+    exported = operation.export()
+    if exported.get("instance_name") == name:  # the key of the mapping says it
+        del exported["instance_name"]
+    return exported
+
+
+def _export_config(config: Any) -> Any:
+    if isinstance(config, Mapping):
+        return dict(config)
+    if hasattr(config, "export"):
+        return config.export()
+    if hasattr(config, "_asdict"):
+        return dict(config._asdict())
+    if hasattr(config, "__dataclass_fields__"):
+        return {name: getattr(config, name) for name in config.__dataclass_fields__}
+    return config

@@ -1,0 +1,96 @@
+"""A flow says, for each parameter of each operation, from which origins its inputs may come.
+
+A *source* is one such origin, in one of four spellings::
+
+    "seed"                                any word: inputs given with that origin
+    {"fetch": "body"}                     the output `body` of the operation instance `fetch`
+    {"seed": ["URL", "Path"]}             that origin, for inputs of any of the listed definitions
+    [{"parse": "line"}, {"fetch": "body"}]   made by parse.line, from a parent made by fetch.body, …
+
+Neighbours: `model.dataflow` holds flows and makes them where none is written; `plan.compile` resolves them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tidemill.model.definition import Definition
+
+__all__ = ["Forward", "InputFlow", "Source"]
+
+Source = Any
+"""One of the four spellings above (they are what a file holds, so they stay plain data until they are compiled)."""
+
+
+def _listed(sources: Any) -> list[Source]:
+    if isinstance(sources, (str, Mapping)):
+        return [sources]
+    return list(sources)
+
+
+@dataclass
+class InputFlow:
+    """The sources of one operation: of each parameter in ``inputs``, of its gate in ``conditions``."""
+
+    inputs: dict[str, list[Source]] = field(default_factory=dict)
+    conditions: list[Source] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.inputs = {name: _listed(sources) for name, sources in (self.inputs or {}).items()}
+        self.conditions = _listed(self.conditions or ())
+
+    def export(self) -> dict[str, Any]:
+        """Return the flow of the operation as plain data, without what is empty."""
+        exported: dict[str, Any] = {}
+        if self.inputs:
+            exported["inputs"] = {name: [_plain(source) for source in sources] for name, sources in self.inputs.items()}
+        if self.conditions:
+            exported["conditions"] = [_plain(source) for source in self.conditions]
+        return exported
+
+    @classmethod
+    def _fromdict(cls, **said: Any) -> InputFlow:
+        return cls(inputs=said.get("inputs") or {}, conditions=said.get("conditions") or [])
+
+
+def _plain(source: Source) -> Source:
+    if isinstance(source, Mapping):
+        return {
+            (origin if isinstance(origin, str) else ".".join(origin)): list(names)
+            if not isinstance(names, str)
+            else names
+            for origin, names in source.items()
+        }
+    if isinstance(source, Sequence) and not isinstance(source, str):
+        return [_plain(step) for step in source]
+    return source
+
+
+@dataclass
+class Forward:
+    """Which definitions are passed on into the child contexts of which operation instances."""
+
+    book: dict[str, list[Definition]] = field(default_factory=dict)
+
+    def add(self, instance_name: str, definitions: Sequence[Definition]) -> None:
+        """Pass inputs of ``definitions`` on into the child contexts that ``instance_name`` opens."""
+        known = self.book.setdefault(instance_name, [])
+        known.extend(definition for definition in definitions if definition not in known)
+
+    def get_instances_to_forward(self, definition: Definition) -> list[str]:
+        """Return the instances into whose child contexts inputs of ``definition`` are passed."""
+        return [instance for instance, listed in self.book.items() if definition in listed]
+
+    def export(self) -> dict[str, Any]:
+        """Return the book as plain data."""
+        return {"book": {name: [item.export() for item in listed] for name, listed in self.book.items()}}
+
+    @classmethod
+    def _fromdict(cls, **said: Any) -> Forward:
+        book = {
+            name: [item if isinstance(item, Definition) else Definition._fromdict(**item) for item in listed]
+            for name, listed in (said.get("book") or {}).items()
+        }
+        return cls(book=book)
