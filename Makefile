@@ -55,7 +55,8 @@ check: $(STAMP)  ## lint, format, types, import contracts, size budgets
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
+	@$(PY) tools/budgets.py
 
 .PHONY: format
 format: $(STAMP)  ## sort imports and format, in place
