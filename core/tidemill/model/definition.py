@@ -162,7 +162,7 @@ def build_spec(said: Mapping[str, Any]) -> type[Any]:
     for name, type_name in said["types"].items():
         found = getattr(builtins, str(type_name), None)
         fields.append((str(name), found if isinstance(found, type) else Any))
-    made: Any = NamedTuple(str(said["name"]), fields)  # type: ignore[misc]
+    made: Any = NamedTuple(str(said["name"]), fields)
     defaults = dict(said.get("defaults") or {})
     made.__new__.__defaults__ = tuple(defaults[name] for name, _ in fields if name in defaults)
     made._field_defaults = {name: defaults[name] for name, _ in fields if name in defaults}
@@ -187,5 +187,5 @@ def convert(definition: Definition, value: Any) -> Any:
 def definition_of(name: str, annotation: Any, default: Any = NO_DEFAULT) -> Definition:
     """Return the definition that stands for a parameter or a return value with this annotation."""
     if dataclasses.is_dataclass(annotation) or hasattr(annotation, "_fields"):
-        return Definition(name=name, primitive="map", default=default, spec=annotation)  # type: ignore[arg-type]
+        return Definition(name=name, primitive="map", default=default, spec=annotation)
     return Definition(name=name, primitive=primitive_of(annotation), default=default)

@@ -61,7 +61,7 @@ class Operation:
         set_(self, "inputs", dict(self.inputs or {}))
         set_(self, "outputs", dict(self.outputs or {}))
         set_(self, "conditions", list(self.conditions or ()))
-        set_(self, "expand", [self.expand] if isinstance(self.expand, str) else list(self.expand or ()))
+        set_(self, "expand", list(self.expand or ()))
         set_(self, "stage", Stage(self.stage))
         self._refuse_wrong_fields()
 

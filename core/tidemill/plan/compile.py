@@ -1,0 +1,199 @@
+"""From a data flow to a plan: names resolved, sources spelt out, problems collected.
+
+Every problem is reported, not only the first, and each names the operation, the parameter and the nearest existing names.
+Neighbours: `plan.check` (what is wrong although every name exists), `plan.graph`, `plan.digest`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from tidemill.errors import InvalidFlow, Problem, ValidatorMissing, did_you_mean, pointer, shown
+from tidemill.model.dataflow import DataFlow
+from tidemill.model.definition import Definition
+from tidemill.model.input import Origin
+from tidemill.model.operation import CONDITIONS_ANY, Operation
+from tidemill.plan.check import errors_of, warnings_of
+from tidemill.plan.digest import digest_of
+from tidemill.plan.graph import reachable
+from tidemill.plan.plan import Accept, Plan, PlannedOperation, PlannedOutput, PlannedParameter
+
+__all__ = ["compile_plan"]
+
+
+def compile_plan(dataflow: DataFlow) -> Plan:
+    """Return the plan of a data flow.
+
+    Raises `InvalidFlow` with everything that is wrong with it (`ValidatorMissing` if that is all).
+    """
+    compiler = _Compiler(dataflow)
+    operations = compiler.operations()
+    problems = compiler.problems or errors_of(dataflow, operations)
+    if problems:
+        missing = all(problem.reason == "ValidatorMissing" for problem in problems)
+        raise (ValidatorMissing if missing else InvalidFlow)(problems)
+    reaches = reachable(operations)
+    return Plan(
+        digest=digest_of(dataflow),
+        operations=operations,
+        definitions=MappingProxyType(_definitions(dataflow, operations)),
+        seed=tuple(dataflow.seed),
+        configs=MappingProxyType(dict(dataflow.configs)),
+        implementations=MappingProxyType(dict(dataflow.implementations)),
+        limits=dataflow.limits,
+        warnings=tuple(warnings_of(operations, reaches)),
+        reaches=reaches,
+        instances=MappingProxyType({operation.instance: operation for operation in operations}),
+    )
+
+
+def _definitions(dataflow: DataFlow, operations: Iterable[PlannedOperation]) -> dict[str, Definition]:
+    """Return what each name means to the engine: producers and conditions first, as they say what a value is."""
+    found: dict[str, Definition] = {}
+    for operation in operations:
+        for output in operation.outputs.values():
+            found.setdefault(output.definition.name, output.definition)
+    for operation in operations:
+        for definition in (*(p.definition for p in operation.parameters), *operation.operation.conditions):
+            found.setdefault(definition.name, definition)
+    for item in dataflow.seed:
+        found.setdefault(item.definition.name, item.definition)
+    for name, definition in dataflow.definitions.items():
+        found.setdefault(name, definition)
+    return found
+
+
+class _Compiler:
+    """Collects problems while it resolves the sources of one data flow."""
+
+    def __init__(self, dataflow: DataFlow) -> None:
+        self.dataflow = dataflow
+        self.problems: list[Problem] = []
+
+    def operations(self) -> tuple[PlannedOperation, ...]:
+        """Return the planned operations, in the order of their names."""
+        known = self.dataflow.operations
+        if not known:
+            self._problem("NoOperations", ("operations",), "a data flow has at least one operation")
+        for instance in self.dataflow.flow:
+            if instance not in known:
+                said = f'flow names the operation "{instance}", which does not exist {did_you_mean(instance, known)}'
+                self._problem("UnknownOperation", ("flow", instance), said)
+        return tuple(self._operation(index, name, known[name]) for index, name in enumerate(sorted(known)))
+
+    def _operation(self, index: int, instance: str, operation: Operation) -> PlannedOperation:
+        entry = self.dataflow.flow.get(instance)
+        sources = entry.inputs if entry is not None else {}
+        for name in sources:
+            if name not in operation.inputs:
+                said = f'operation "{instance}" has no parameter "{name}" {did_you_mean(name, operation.inputs)}'
+                self._problem("UnknownParameter", ("flow", instance, "inputs", name), said)
+        parameters = tuple(
+            PlannedParameter(at, name, operation.inputs[name], self._parameter(instance, name, operation, sources))
+            for at, name in enumerate(sorted(operation.inputs))
+        )
+        outputs = {
+            name: PlannedOutput(at, name, operation.outputs[name], name in operation.expand)
+            for at, name in enumerate(sorted(operation.outputs))
+        }
+        conditions = entry.conditions if entry is not None else []
+        forwarded = self.dataflow.forward.book.get(instance, ())
+        return PlannedOperation(
+            index=index,
+            instance=instance,
+            operation=operation,
+            parameters=parameters,
+            outputs=MappingProxyType(outputs),
+            gate=self._gate(instance, operation, conditions),
+            stage=operation.stage,
+            names=tuple(parameter.name for parameter in parameters),
+            forwards=frozenset(definition.name for definition in forwarded),
+        )
+
+    def _parameter(
+        self, instance: str, name: str, operation: Operation, sources: Mapping[str, list[Any]]
+    ) -> tuple[Accept, ...]:
+        accepts: list[Accept] = []
+        for at, source in enumerate(sources.get(name, ())):
+            where = ("flow", instance, "inputs", name, at)
+            accepts.extend(a for a in self._source(source, operation.inputs[name].name, where) if a not in accepts)
+        return tuple(accepts)
+
+    def _gate(self, instance: str, operation: Operation, sources: Iterable[Any]) -> tuple[tuple[Accept, ...], ...]:
+        """Group the sources of the conditions by the condition that they can satisfy."""
+        names = [definition.name for definition in operation.conditions]
+        groups: dict[Any, list[Accept]] = {}
+        for at, source in enumerate(sources):
+            where = ("flow", instance, "conditions", at)
+            wanted: list[str | None] = list(names) if names else [None]
+            for accept in self._condition(source, wanted, where):
+                gives = accept.definition or self._given_by(accept.origin)
+                groups.setdefault(gives if gives in names else ("source", at), []).append(accept)
+        strangers = any(isinstance(key, tuple) for key in groups)
+        for name in names:
+            if name not in groups and not strangers:
+                groups[name] = []  # nothing can open it: a warning, not an error
+        gate = [tuple(dict.fromkeys(accepts)) for accepts in groups.values()]
+        if operation.conditions_mode == CONDITIONS_ANY and gate:
+            return (tuple(accept for group in gate for accept in group),)
+        return tuple(gate)
+
+    def _condition(self, source: Any, wanted: list[str | None], where: tuple[object, ...]) -> list[Accept]:
+        if isinstance(source, str):
+            return [Accept(source, name) for name in wanted]
+        return self._source(source, wanted[0] if len(wanted) == 1 else None, where)
+
+    def _given_by(self, origin: Origin) -> str | None:
+        if isinstance(origin, str):
+            return None
+        return self.dataflow.operations[origin[0]].outputs[origin[1]].name
+
+    def _source(self, source: Any, definition: str | None, where: tuple[object, ...]) -> list[Accept]:
+        """Return what one source of a parameter of ``definition`` accepts."""
+        if isinstance(source, str):
+            return [Accept(source, definition)]
+        if isinstance(source, Mapping) and source:
+            return [accept for origin, names in source.items() for accept in self._alternatives(origin, names, where)]
+        if isinstance(source, (list, tuple)) and source:
+            steps = [self._source(step, definition if at == 0 else None, where) for at, step in enumerate(source)]
+            if all(len(step) == 1 for step in steps):
+                path = tuple(step[0].origin for step in steps[1:])
+                return [Accept(steps[0][0].origin, steps[0][0].definition, path)]
+            if any(not step for step in steps):
+                return []  # the step's own problem is already noted
+        said = (
+            f'{shown(source)} is no source; expected an origin such as "seed", {{instance: output}}, '
+            "{origin: [definitions]}, or a list of those, the input's own origin first, then its parent's"
+        )
+        self._problem("InvalidSource", where, said)
+        return []
+
+    def _alternatives(self, origin: Any, names: Any, where: tuple[object, ...]) -> list[Accept]:
+        if isinstance(origin, tuple) and len(origin) == 2:
+            listed = [names] if isinstance(names, str) else list(names)
+            known = self._output(str(origin[0]), str(origin[1]), where)
+            return [Accept((str(origin[0]), str(origin[1])), str(name)) for name in listed] if known else []
+        if isinstance(names, str):
+            return [Accept((str(origin), names), None)] if self._output(str(origin), names, where) else []
+        if isinstance(names, (list, tuple)):
+            return [Accept(str(origin), str(name)) for name in names]
+        said = f"{shown({origin: names})} is no source; expected {{instance: output}} or {{origin: [definitions]}}"
+        self._problem("InvalidSource", where, said)
+        return []
+
+    def _output(self, instance: str, output: str, where: tuple[object, ...]) -> bool:
+        operations = self.dataflow.operations
+        if instance not in operations:
+            said = f'there is no operation "{instance}" {did_you_mean(instance, operations)}'
+            self._problem("UnknownOperation", where, said)
+            return False
+        if output not in operations[instance].outputs:
+            said = f'"{instance}" has no output "{output}" {did_you_mean(output, operations[instance].outputs)}'
+            self._problem("UnknownOutput", where, said)
+            return False
+        return True
+
+    def _problem(self, reason: str, where: tuple[object, ...], message: str) -> None:
+        self.problems.append(Problem(reason, pointer(*where), message))
