@@ -1,0 +1,138 @@
+"""What a document says as a data flow: its shape checked, every finding with place, value and what was expected.
+
+Neighbours: `schema` has the shape, `read` the document, `load` makes the data flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tidemill.errors import InvalidFlow, Problem, did_you_mean, pointer, shown
+from tidemill.formats.read import Document, lines_of
+from tidemill.model.primitives import type_name
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+    from pydantic_core import ErrorDetails
+
+__all__ = ["FlowDocument", "check_shape", "locate"]
+
+_EXPECTED = {
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "list_type": "a list",
+    "string_type": "text",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FlowDocument:
+    """A document whose shape is that of a data flow.
+
+    ``said`` is what `DataFlow` is made from, ``inputs`` what the document gives to run it with, ``prefix`` the JSON
+    pointer to the data flow within the document, ``name`` what a wrapper calls it.
+    """
+
+    document: Document
+    said: dict[str, Any]
+    inputs: Any
+    prefix: str = ""
+    name: str = ""
+
+
+def check_shape(document: Document) -> FlowDocument:
+    """Return what the document says as a data flow, bare or in the wrapper of Kubernetes.
+
+    Raises `InvalidFlow` with every finding: TypeMismatch, UnknownField, MissingField, InvalidName, InvalidSource,
+    InvalidValue, UnsupportedVersion.
+    """
+    from tidemill.formats import schema  # imports pydantic, which only somebody who reads a file has to wait for
+
+    value = document.value
+    if not isinstance(value, dict):
+        message = f"expected a mapping with the key operations, got {type_name(value)} {shown(value)}"
+        raise InvalidFlow(locate([Problem("TypeMismatch", "", message)], document))
+    prefix, name = "", ""
+    if "apiVersion" in value or "kind" in value:
+        _check(schema.WrappedFlow, value, document, "")
+        prefix, name = "/spec", str(value.get("metadata", {}).get("name", ""))
+        value = value["spec"]
+    linked = value.get("linked", False)
+    _check(schema.LinkedFlow if linked is True else schema.PlainFlow, value, document, prefix)
+    said = {key: part for key, part in value.items() if key != "inputs"}
+    said["operations"] = {name: _renamed(operation) for name, operation in value["operations"].items()}
+    return FlowDocument(document, said, value.get("inputs"), prefix, name)
+
+
+def locate(problems: Iterable[Problem], document: Document, prefix: str = "") -> list[Problem]:
+    """Return the problems with ``prefix`` before their paths, and with the file and line in their messages."""
+    moved = [(problem, prefix + problem.path) for problem in problems]
+    lines = lines_of(document, {path for _, path in moved})
+    found = []
+    for problem, path in moved:
+        line = lines.get(path)
+        where = f" ({document.source}, line {line})" if line else f" ({document.source})"
+        found.append(Problem(problem.reason, path, problem.message + where))
+    return found
+
+
+def _renamed(operation: Mapping[str, Any]) -> dict[str, Any]:
+    return {"conditions_mode" if key == "conditionsMode" else key: value for key, value in operation.items()}
+
+
+def _check(model: type[BaseModel], value: Any, document: Document, prefix: str) -> None:
+    from pydantic import ValidationError
+
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        raise InvalidFlow(locate(_problems(model, error), document, prefix)) from None
+
+
+def _problems(model: type[BaseModel], error: ValidationError) -> list[Problem]:
+    return [_problem(model, details) for details in error.errors(include_url=False)]
+
+
+def _problem(model: type[BaseModel], details: ErrorDetails) -> Problem:
+    kind, value = details["type"], details["input"]
+    places = [place for place in details["loc"] if place != "[key]"]
+    path = pointer(*places)
+    if kind == "extra_forbidden":
+        name = str(places[-1])
+        near = did_you_mean(name, _fields_at(model, places[:-1]))
+        return Problem("UnknownField", path, f"there is no field {shown(name)} here {near}")
+    if kind == "missing":
+        return Problem("MissingField", path, f'"{places[-1]}" is missing, it is required here')
+    if kind in _EXPECTED:
+        said = f"expected {_EXPECTED[kind]}, got {type_name(value)} {shown(value)}"
+        return Problem("TypeMismatch", path, said)
+    if kind[0].isupper():  # ours: the type of the finding is its reason
+        return Problem(kind, path, f"{details['msg']}; it is {shown(value)}")
+    reason = "UnsupportedVersion" if path in ("/apiVersion", "/kind") else "InvalidValue"
+    return Problem(reason, path, f"{details['msg']}; it is {type_name(value)} {shown(value)}")
+
+
+def _fields_at(model: Any, places: Iterable[int | str]) -> list[str]:
+    """Return the names of the fields of the part of ``model`` at ``places``."""
+    from typing import get_args
+
+    from pydantic import BaseModel
+
+    def is_model(kind: Any) -> bool:
+        return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+    current = model
+    for place in places:
+        if is_model(current):
+            names = {info.alias or name: info.annotation for name, info in current.model_fields.items()}
+            current = names.get(str(place))
+        else:
+            current = get_args(current)[-1]
+        while not is_model(current) and type(None) in get_args(current):
+            current = next(choice for choice in get_args(current) if choice is not type(None))
+    return [info.alias or name for name, info in current.model_fields.items()]
