@@ -63,6 +63,14 @@ format: $(STAMP)  ## sort imports and format, in place
 	@$(PY) -m ruff check --fix-only --quiet
 	@$(PY) -m ruff format
 
+.PHONY: bench
+bench: $(STAMP)  ## measure against DFFML and plain asyncio, print the table (ARGS="--help" for choices)
+	@$(PY) -m benchmarks $(ARGS)
+
+.PHONY: mutants
+mutants: $(STAMP)  ## put mistakes into the engine one at a time and see whether tests notice
+	@$(PY) tools/mutants.py $(ARGS)
+
 .PHONY: clean
 clean:  ## remove .venv and everything that was built or measured
 	@rm -rf $(VENV) build dist htmlcov mutants .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
