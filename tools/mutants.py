@@ -1,8 +1,8 @@
 """Mutation testing of the code that decides: small mistakes are put into it one at a time, and tests must notice.
 
 mutmut expects sources in a folder `src`, so the core and its tests are copied to `build/mutants` first, which also
-keeps the working tree out of it. The tests in `[tool.mutmut]` of pyproject.toml may kill a mutant; tests that start other
-programs are not among them, as those would run the unchanged code. The survivors are written to
+keeps the working tree out of it. The tests named under `[tool.mutmut]` in pyproject.toml may kill a mutant; none of
+them starts another program, which would run the unchanged code. The survivors are written to
 `build/mutants/survivors.txt` with their diffs.
 """
 
