@@ -11,6 +11,9 @@ STAMP := $(VENV)/.installed
 UV_VERSION := 0.13.9
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
 
+# Trust the certificates that the machine trusts, where it has a list of them; uv has its own for the rest.
+CERTIFICATES := $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem)
+
 # An environment that is active outside, or a setting of uv, must not lead the installation elsewhere.
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME
 
@@ -39,7 +42,7 @@ $(BIN)/uv: Makefile
 	@touch $@
 
 $(STAMP): $(BIN)/uv pyproject.toml uv.lock
-	@$(BIN)/uv sync --quiet --frozen
+	@$(BIN)/uv sync --quiet --frozen $(if $(CERTIFICATES),--system-certs)
 	@touch $@
 
 .PHONY: run
