@@ -70,15 +70,16 @@ def check_shape(document: Document) -> FlowDocument:
 
 
 def locate(problems: Iterable[Problem], document: Document, prefix: str = "") -> list[Problem]:
-    """Return the problems with ``prefix`` before their paths, and with the file and line in their messages."""
+    """Return the problems in the order of the document, with ``prefix`` before their paths, and file and line in the
+    messages."""
     moved = [(problem, prefix + problem.path) for problem in problems]
     lines = lines_of(document, {path for _, path in moved})
     found = []
     for problem, path in moved:
         line = lines.get(path)
         where = f" ({document.source}, line {line})" if line else f" ({document.source})"
-        found.append(Problem(problem.reason, path, problem.message + where))
-    return found
+        found.append((line or 0, Problem(problem.reason, path, problem.message + where)))
+    return [problem for _, problem in sorted(found, key=lambda pair: pair[0])]
 
 
 def _renamed(operation: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,7 +115,8 @@ def _problem(model: type[BaseModel], details: ErrorDetails) -> Problem:
     if kind[0].isupper():  # ours: the type of the finding is its reason
         return Problem(kind, path, f"{details['msg']}; it is {shown(value)}")
     reason = "UnsupportedVersion" if path in ("/apiVersion", "/kind") else "InvalidValue"
-    return Problem(reason, path, f"{details['msg']}; it is {type_name(value)} {shown(value)}")
+    expected = details["msg"].replace("Input should be", "expected")
+    return Problem(reason, path, f"{expected}; it is {type_name(value)} {shown(value)}")
 
 
 def _fields_at(model: Any, places: Iterable[int | str]) -> list[str]:

@@ -184,7 +184,7 @@ class _Flow(_Part, Generic[Reference]):
 class PlainFlow(_Flow[DefinitionPart]):
     """A data flow in which every definition is written in place."""
 
-    linked: Literal[False] = False
+    linked: bool = False
     definitions: dict[Name, DefinitionPart] = {}
 
 

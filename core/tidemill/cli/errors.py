@@ -1,0 +1,115 @@
+"""How the command line ends: the exit codes, and errors as one readable block on standard error.
+
+Neighbours: `__main__` calls `guarded`; verbs raise errors of the project or return a code.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterable, Sequence
+
+import click
+
+from tidemill.cli import options
+from tidemill.errors import InvalidFlow, LoadError, OperationException, Problem, TidemillError
+
+__all__ = [
+    "FAILED", "INTERNAL", "INVALID", "LOAD", "OK", "USAGE", "Interrupted", "code_of", "guarded", "problem_lines",
+    "say", "visible",
+]  # fmt: skip
+
+OK, FAILED, USAGE, INVALID, LOAD, INTERNAL = range(6)
+BROKEN_PIPE = 128 + signal.SIGPIPE
+_SHOWN_PROBLEMS = 20
+_MACHINE = ("GraphvizMissing", "GraphvizFailed")  # nothing that was given is wrong, this machine lacks something
+
+
+class Interrupted(Exception):
+    """A signal ended the run; everything has been cleaned up and said."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.code = 128 + signum
+
+
+def visible(text: str) -> str:
+    """Return ``text`` with everything that a terminal would act on written as an escape; line ends stay."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode("ascii") for char in text
+    )
+
+
+def say(text: str) -> None:
+    """Write a line to standard error."""
+    click.echo(visible(text), err=True)
+
+
+def code_of(error: TidemillError) -> int:
+    """Return the exit code for an error of the project."""
+    if isinstance(error, LoadError):
+        return LOAD
+    failed = isinstance(error, OperationException) or error.reason in _MACHINE
+    return FAILED if failed else INVALID
+
+
+def problem_lines(problems: Iterable[Problem], kind: str) -> list[str]:
+    """Return the block of lines that says the problems: each with reason, place and message."""
+    listed = list(problems)
+    lines = []
+    for problem in listed[:_SHOWN_PROBLEMS]:
+        lines.append(f"{kind}: {problem.reason}" + (f" at {problem.path}" if problem.path else ""))
+        lines += [f"  {line}" for line in problem.message.splitlines()]
+    if len(listed) > _SHOWN_PROBLEMS:
+        lines.append(f"{kind}: … and {len(listed) - _SHOWN_PROBLEMS} more")
+    return lines
+
+
+def guarded(arguments: Sequence[str]) -> int:
+    """Run the command line with ``arguments`` and return its exit code; whatever happens becomes one."""
+    from tidemill.cli.group import tidemill
+
+    level = options.Level()
+    try:
+        # Not standalone: click would end the process itself, and call every error of the system its own.
+        result = tidemill.main(list(arguments), prog_name="tidemill", standalone_mode=False, obj=level)
+        sys.stdout.flush()
+        return int(result or OK)
+    except BaseException as error:
+        return _code_after(error, level.value)
+
+
+def _code_after(error: BaseException, level: int) -> int:
+    if isinstance(error, Interrupted):
+        return error.code
+    if isinstance(error, (click.Abort, KeyboardInterrupt)):
+        say("interrupted")
+        return 128 + signal.SIGINT
+    if isinstance(error, BrokenPipeError):
+        return _silenced()
+    if isinstance(error, SystemExit):
+        raise error
+    if level >= 2 and not isinstance(error, click.ClickException):
+        import traceback
+
+        say("".join(traceback.format_exception(error)).rstrip())
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, TidemillError):
+        problems = error.problems if isinstance(error, InvalidFlow) else [_as_problem(error)]
+        say("\n".join(problem_lines(problems, "error")))
+        return code_of(error)
+    say(f"error: Internal\n  {type(error).__name__}: {error}\n  this is a mistake in tidemill; -vv shows where")
+    return INTERNAL
+
+
+def _as_problem(error: TidemillError) -> Problem:
+    return Problem(error.reason, error.path, error.message)
+
+
+def _silenced() -> int:
+    """Keep the interpreter from writing to the closed pipe once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE

@@ -1,0 +1,66 @@
+"""The command ``tidemill`` and its verbs, each imported only when it is called.
+
+Neighbours: `errors` calls it; every verb has a module of its name with a click command called ``command``.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from tidemill.cli.options import verbosity
+
+__all__ = ["VERBS", "tidemill"]
+
+VERBS = {
+    "completion": "Print the script that completes tidemill's commands in a shell.",
+    "diagram": "Draw a data flow as Mermaid, DOT or SVG.",
+    "doctor": "Check this machine and installation, and say what to do about findings.",
+    "run": "Run a data flow on this machine and print its results.",
+    "validate": "Check a data flow without running it.",
+    "version": "Print the versions of tidemill and of Python.",
+}
+"""The verbs and what each does. It is said here too, so that ``--help`` has to import none of them."""
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"tidemill.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(VERBS.items()))
+
+
+@click.group(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\b
+Exit codes:
+  0    everything succeeded
+  1    a context or an operation failed, or a check found something
+  2    the command line is wrong
+  3    the data flow, the document or an input is invalid
+  4    code could not be loaded
+  5    an error inside tidemill
+  130  interrupted (Ctrl-C)
+  141  the reader of the output went away
+  143  terminated (SIGTERM)
+
+\b
+Examples:
+  tidemill run flow.yaml --input url=https://example.org
+  tidemill validate flow.yaml
+  tidemill COMMAND --help
+""",
+)
+@verbosity
+def tidemill() -> None:
+    """Run data flows: operations that run as soon as a new combination of their inputs exists."""

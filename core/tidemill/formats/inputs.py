@@ -1,0 +1,284 @@
+"""Inputs for a data flow, from arguments and from files.
+
+A definition decides the type of its values, and nothing is converted: JSON and YAML give values as they are, an
+argument and a cell of CSV are text that is read as the primitive of the definition. Neighbours: `records` and `read`
+get the data, `model.input` is what it becomes.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from tidemill.errors import DuplicateContext, InvalidDocument, InvalidInput, TidemillError, did_you_mean, pointer, shown
+from tidemill.formats.bounds import DEFAULT_LIMITS, has_surrogate, refuse
+from tidemill.formats.json_text import parse_json
+from tidemill.formats.read import Document, format_of, lines_of, open_regular, read_document
+from tidemill.formats.records import Row, read_csv, read_json_lines
+from tidemill.model.definition import Definition
+from tidemill.model.input import SEED, Input
+from tidemill.model.primitives import CANONICAL, checker_of, type_name
+
+__all__ = ["STDIN", "InputFile", "InputSet", "document_sets", "input_of_argument", "input_of_value"]
+
+STDIN = "-"
+"""Stands for standard input where a file of inputs is asked for."""
+
+_INT = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?(?:nan|inf|infinity)", re.IGNORECASE)
+_BOOL = {"true": True, "True": True, "false": False, "False": False}
+_ITEM_KEYS = {"definition", "value", "origin", "uid"}
+_ROWS = {".jsonl": read_json_lines, ".ndjson": read_json_lines, ".csv": read_csv}
+
+
+@dataclass(frozen=True, slots=True)
+class InputSet:
+    """The inputs of one context, and its name."""
+
+    name: str
+    inputs: list[Input]
+
+
+def input_of_argument(text: str, definitions: Mapping[str, Definition]) -> Input:
+    """Return the input that ``name=value`` or ``name@origin=value`` says.
+
+    The first ``=`` ends the name. A definition whose own name has an ``@`` in it is found by its whole name first.
+    Raises `InvalidInput`: InvalidArgument, UnknownDefinition, or what `input_of_value` raises.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        said = f"{shown(text)} is no input; expected name=value, or name@origin=value"
+        raise InvalidInput(said, reason="InvalidArgument", path="--input")
+    origin = SEED
+    if name not in definitions and "@" in name:
+        name, _, origin = name.rpartition("@")
+    path = f"--input {name}"
+    definition = _known(name, definitions, path)
+    return input_of_value(definition, _typed(definition, value, path), path, origin=origin)
+
+
+def input_of_value(definition: Definition, value: Any, path: str, *, origin: Any = SEED, uid: str = "") -> Input:
+    """Return the input of this value, which came from ``path``.
+
+    Raises `InvalidInput`: NullValue, TypeMismatch, InvalidUnicode, InputValidationError.
+    """
+    check = checker_of(definition.primitive)
+    if value is None and not definition.nullable:
+        said = f'null is no value of "{definition.name}" ({definition.primitive}); leave it out to take its default'
+        raise InvalidInput(said, reason="NullValue", path=path)
+    if value is not None and check is not None and not check[1](value):
+        said = f'"{definition.name}": expected {definition.primitive}, got {type_name(value)} {shown(value)}'
+        raise InvalidInput(said, reason="TypeMismatch", path=path)
+    try:
+        return Input(value, definition, origin=origin, uid=uid)
+    except TidemillError as error:
+        raise type(error)(error.message, reason=error.reason, path=path) from error
+    except TypeError as error:  # a mapping without the fields of the definition's spec
+        said = f'"{definition.name}": {shown(value)} does not fit its spec: {error}'
+        raise InvalidInput(said, reason="TypeMismatch", path=path) from error
+
+
+def _known(name: str, definitions: Mapping[str, Definition], path: str) -> Definition:
+    if name not in definitions:
+        said = f"no definition is called {shown(name)} {did_you_mean(name, definitions)}"
+        raise InvalidInput(said, reason="UnknownDefinition", path=path)
+    return definitions[name]
+
+
+def _typed(definition: Definition, text: str, path: str) -> Any:
+    """Return the value that ``text`` is for the primitive of ``definition``.
+
+    Maps and arrays are JSON; a primitive that takes anything takes JSON where it is JSON, else the text.
+    """
+    if has_surrogate(text):
+        raise InvalidInput(f"{shown(text)} is not UTF-8", reason="InvalidUnicode", path=path)
+    kind = CANONICAL.get(definition.primitive.lower())
+    if kind == "str":
+        return text
+    if kind == "bytes":
+        return text.encode()
+    if kind in ("map", "array", None):
+        try:
+            return parse_json(text, source=path)
+        except InvalidDocument as error:
+            if kind is None and error.reason in ("MalformedJson", "EmptyDocument"):
+                return text
+            said = f'"{definition.name}" ({definition.primitive}) is given as JSON: {error.message}'
+            raise InvalidInput(said, reason=error.reason, path=path) from error
+    return _scalar(definition, kind, text, path)
+
+
+def _scalar(definition: Definition, kind: str, text: str, path: str) -> Any:
+    if kind == "bool" and text in _BOOL:
+        return _BOOL[text]
+    if kind == "int" and _INT.fullmatch(text):
+        if len(text) > DEFAULT_LIMITS.digits:
+            said = f'"{definition.name}": an integer of {len(text)} digits; the limit is {DEFAULT_LIMITS.digits}'
+            raise InvalidInput(said, reason="IntegerOutOfRange", path=path)
+        return int(text)
+    if kind == "float" and _FLOAT.fullmatch(text) and math.isfinite(float(text)):
+        return float(text)
+    if kind == "float" and (_FLOAT.fullmatch(text) or _NOT_FINITE.fullmatch(text)):
+        said = f'"{definition.name}": {shown(text)} is not a finite number'
+        raise InvalidInput(said, reason="NotFinite", path=path)
+    hint = " (true or false)" if kind == "bool" else ""
+    said = f'"{definition.name}": expected {definition.primitive}{hint}, got the text {shown(text)}'
+    raise InvalidInput(said, reason="TypeMismatch", path=path)
+
+
+def document_sets(
+    value: Any, definitions: Mapping[str, Definition], *, root: str = "", prefix: str = "context"
+) -> Iterator[InputSet]:
+    """Yield the input sets that plain data says.
+
+    A mapping goes from the names of contexts to their inputs; a list has one context in each element, bare or as
+    ``{"context": name, "inputs": …}``, and ``prefix-N`` names those without a name. The inputs of a context are a
+    mapping from definitions to a value, or to a list of values, or a list of ``{"definition", "value", "origin"}``.
+    The paths of errors begin with ``root``.
+    """
+    if isinstance(value, Mapping):
+        for name, said in value.items():
+            yield InputSet(str(name), list(_inputs(said, definitions, root + pointer(name))))
+    elif isinstance(value, list):
+        for at, said in enumerate(value):
+            yield _record(said, definitions, root + pointer(at), f"{prefix}-{at + 1}")
+    else:
+        said = f"expected a mapping of contexts, or a list of them, got {type_name(value)} {shown(value)}"
+        raise InvalidInput(said, reason="TypeMismatch", path=root)
+
+
+def _record(said: Any, definitions: Mapping[str, Definition], path: str, name: str) -> InputSet:
+    if isinstance(said, Mapping) and "inputs" in said and set(said) <= {"context", "inputs"}:
+        given = said.get("context", name)
+        if not isinstance(given, str) or not given:
+            message = f"the name of a context is a text that is not empty, not {type_name(given)} {shown(given)}"
+            raise InvalidInput(message, reason="TypeMismatch", path=f"{path}/context")
+        return InputSet(given, list(_inputs(said["inputs"], definitions, f"{path}/inputs")))
+    return InputSet(name, list(_inputs(said, definitions, path)))
+
+
+def _inputs(said: Any, definitions: Mapping[str, Definition], path: str) -> Iterator[Input]:
+    if isinstance(said, Mapping):
+        for name, value in said.items():
+            at = path + pointer(name)
+            definition = _known(str(name), definitions, at)
+            if isinstance(value, list) and _takes_several(definition):
+                for index, item in enumerate(value):
+                    yield input_of_value(definition, item, f"{at}/{index}")
+            else:
+                yield input_of_value(definition, value, at)
+    elif isinstance(said, list):
+        for index, item in enumerate(said):
+            yield _item(item, definitions, f"{path}/{index}")
+    else:
+        message = f"expected the inputs of a context: a mapping or a list, got {type_name(said)} {shown(said)}"
+        raise InvalidInput(message, reason="TypeMismatch", path=path)
+
+
+def _takes_several(definition: Definition) -> bool:
+    """Say whether a list stands for several values: not where a list is itself a value of the definition."""
+    check = checker_of(definition.primitive)
+    return check is not None and not check[1]([])
+
+
+def _item(item: Any, definitions: Mapping[str, Definition], path: str) -> Input:
+    if not isinstance(item, Mapping) or not {"definition", "value"} <= set(item) <= _ITEM_KEYS:
+        message = f"expected a mapping with definition and value (and origin, uid, if wanted), got {shown(item)}"
+        raise InvalidInput(message, reason="TypeMismatch", path=path)
+    texts = {key: item[key] for key in ("definition", "origin", "uid") if key in item}
+    for key, text in texts.items():
+        if not isinstance(text, str):
+            message = f"expected text, got {type_name(text)} {shown(text)}"
+            raise InvalidInput(message, reason="TypeMismatch", path=f"{path}/{key}")
+    definition = _known(texts["definition"], definitions, f"{path}/definition")
+    origin, uid = texts.get("origin", SEED), texts.get("uid", "")
+    return input_of_value(definition, item["value"], f"{path}/value", origin=origin, uid=uid)
+
+
+@dataclass
+class InputFile:
+    """A file of input sets: ``.jsonl``, ``.ndjson`` and ``.csv`` with one context on each line, ``.yaml``, ``.yml`` and
+    ``.json`` with all in one document, or ``-`` for JSON lines from standard input.
+
+    Iterating reads it from the beginning, one context in memory at a time; standard input can be read only once.
+    Contexts without a name are called by file and line. Raises `InvalidDocument`, `InvalidInput` and
+    `DuplicateContext`, whose path is ``file:line`` (with ``#`` and a JSON pointer into the line), or a JSON pointer
+    into the document.
+    """
+
+    source: str
+    definitions: Mapping[str, Definition]
+    document: Document | None = field(default=None, init=False)
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the file can be read twice: not if it is a pipe or standard input."""
+        return self.source != STDIN and Path(self.source).is_file()
+
+    def check(self) -> int:
+        """Read the file once to the end, so that nothing runs on half of it; return how many contexts it has."""
+        return sum(1 for _ in self)
+
+    def __iter__(self) -> Iterator[InputSet]:
+        suffix = Path(self.source).suffix.lower()
+        names: dict[str, str] = {}
+        if self.source == STDIN:
+            sets = self._rows(sys.stdin.buffer, "stdin", ".jsonl")
+        elif suffix in _ROWS:
+            sets = self._file(suffix)
+        elif format_of(self.source):
+            sets = self._document()
+        else:
+            expected = ".jsonl, .csv, .yaml or .json"
+            refuse("UnknownFormat", self.source, f"its suffix does not tell the format; name the file {expected}")
+        for found, where in sets:
+            if found.name in names:
+                said = f'the context "{found.name}" is there twice: {names[found.name]} and {where}; give each its name'
+                raise DuplicateContext(said, path=where)
+            names[found.name] = where
+            yield found
+
+    def _file(self, suffix: str) -> Iterator[tuple[InputSet, str]]:
+        with open_regular(self.source) as file:
+            yield from self._rows(file, self.source, suffix)
+
+    def _rows(self, file: IO[bytes], source: str, suffix: str) -> Iterator[tuple[InputSet, str]]:
+        label = Path(source).name
+        for row in _ROWS[suffix](file, source):
+            where, name = f"{source}:{row.line}", f"{label}:{row.line}"
+            if suffix == ".csv":
+                yield self._csv_row(row, where, name), where
+            else:
+                yield _record(row.value, self.definitions, f"{where}#", name), where
+
+    def _csv_row(self, row: Row, where: str, name: str) -> InputSet:
+        inputs = []
+        for column, text in row.value.items():
+            if column == "context" and column not in self.definitions:
+                name = text or name
+                continue
+            definition = _known(column, self.definitions, where)
+            if text or CANONICAL.get(definition.primitive.lower()) in ("str", "bytes"):
+                inputs.append(input_of_value(definition, _typed(definition, text, where), where))
+        return InputSet(name, inputs)
+
+    def _document(self) -> Iterator[tuple[InputSet, str]]:
+        if self.document is None:
+            self.document = read_document(self.source)
+        sets = document_sets(self.document.value, self.definitions, prefix=Path(self.source).name)
+        while True:
+            try:
+                found = next(sets, None)
+            except InvalidInput as error:
+                line = lines_of(self.document, [error.path]).get(error.path, 1)
+                message = f"{error.message} ({self.source}, line {line})"
+                raise type(error)(message, reason=error.reason, path=error.path) from error
+            if found is None:
+                return
+            yield found, f"{self.source}#{pointer(found.name)}"
