@@ -51,7 +51,7 @@ run: $(STAMP)  ## the example "should I install this package?" over ten packages
 
 .PHONY: test
 test: $(STAMP)  ## install, run all tests, fail below the wanted coverage
-	@$(PY) -m pytest --cov --cov-report=term $(ARGS)
+	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
 
 .PHONY: check
 check: $(STAMP)  ## lint, format, types, import contracts, size budgets
