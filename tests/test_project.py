@@ -1,5 +1,6 @@
 """What the project says about itself is true: commands, targets, links, dependencies, versions, public names."""
 
+import os
 import re
 import subprocess
 import tomllib
@@ -17,6 +18,7 @@ PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 PROJECT: dict[str, Any] = tomllib.loads(PYPROJECT)
 LOCK: dict[str, Any] = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+PLAIN = {"PATH": os.environ["PATH"]}  # a make that runs these tests must not pass its flags on
 DOCUMENTS = sorted(
     path
     for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "benchmarks/**/*.md", "operator/*.md", "worker/*.md")
@@ -32,7 +34,7 @@ def make(*arguments: str) -> str:
         text=True,
         timeout=60,
         check=True,
-        env={"PATH": "/usr/bin:/bin"},
+        env=PLAIN,
     )
     return result.stdout
 
@@ -209,7 +211,9 @@ def test_ci_fails_when_a_step_does(tmp_path: Path, broken: str, status: int) -> 
     script.chmod(0o755)
     recipes = "".join(f"{name}:\n\t@{'false' if name == broken else 'true'}\n" for name in ("install", "check", "test"))
     (tmp_path / "Makefile").write_text(recipes, encoding="utf-8")
-    result = subprocess.run([str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(
+        [str(script)], cwd=tmp_path, env=PLAIN, capture_output=True, text=True, timeout=60, check=False
+    )
     assert result.returncode == status
     assert ("CI passed" in result.stdout) == (status == 0)
     assert (f'CI FAILED in "make {broken}"' in result.stderr) == (status != 0)
