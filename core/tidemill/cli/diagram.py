@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tidemill.cli import errors
-from tidemill.cli.options import examples, set_up_logging, verbosity
+from tidemill.cli.options import examples, paragraphs, set_up_logging, verbosity
 from tidemill.cli.source import FLOW_HELP, open_source
 from tidemill.errors import TidemillError
 
@@ -17,12 +17,12 @@ _STAGES = ["processing", "cleanup", "output"]
 
 
 @click.command(
-    help=f"""Draw a data flow as Mermaid, DOT or SVG.
-
-    {FLOW_HELP}
-
-    Dotted arrows open a condition, solid ones carry a value. SVG is made by graphviz, whose program `dot` has to be
-    installed for it.""",
+    help=paragraphs(
+        "Draw a data flow as Mermaid, DOT or SVG.",
+        FLOW_HELP,
+        """Dotted arrows open a condition, solid ones carry a value. SVG is made by graphviz, whose program `dot` has to
+        be installed for it.""",
+    ),
     epilog=examples(
         "tidemill diagram flow.yaml",
         "tidemill diagram flow.yaml --stages processing --simple",

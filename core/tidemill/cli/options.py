@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["Level", "examples", "level", "set_up_logging", "verbosity"]
+__all__ = ["Level", "examples", "level", "paragraphs", "set_up_logging", "verbosity"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -45,6 +45,11 @@ def verbosity(function: _Function) -> _Function:
     )  # fmt: skip
     decorated: _Function = more(less(function))
     return decorated
+
+
+def paragraphs(*texts: str) -> str:
+    """Return the paragraphs of a help text, each to be wrapped to the width of the terminal."""
+    return "\n\n".join(" ".join(text.split()) for text in texts)
 
 
 def examples(*lines: str) -> str:

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FLOW_HELP", "Source", "open_source"]
 
-FLOW_HELP = """FLOW is a file (.json, .yaml), module:attribute (a DataFlow, or a function without
-arguments that returns one; the current folder is searched for the module, too), or, with
---allow-remote, an http(s) URL."""
+FLOW_HELP = """FLOW is a file (.json, .yaml), module:attribute (a DataFlow, or a function without arguments that returns
+one; the current folder is searched for the module, too), or, with --allow-remote, an http(s) URL."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _MODULE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tidemill.cli import errors
-from tidemill.cli.options import examples, level, set_up_logging, verbosity
+from tidemill.cli.options import examples, level, paragraphs, set_up_logging, verbosity
 from tidemill.cli.source import FLOW_HELP, open_source
 from tidemill.errors import InvalidFlow, LoadError, Problem, TidemillError
 
@@ -20,12 +20,12 @@ __all__ = ["command"]
 
 
 @click.command(
-    help=f"""Check a data flow without running it.
-
-    {FLOW_HELP}
-
-    Prints every error and warning with its place. Exits with 3 if the data flow cannot run, with 1 if there
-    are warnings and --warnings-as-errors is given.""",
+    help=paragraphs(
+        "Check a data flow without running it.",
+        FLOW_HELP,
+        """Prints every error and warning with its place. Exits with 3 if the data flow cannot run, with 1 if there are
+        warnings and --warnings-as-errors is given.""",
+    ),
     epilog=examples(
         "tidemill validate flow.yaml",
         "tidemill validate flow.yaml --output json --warnings-as-errors",

@@ -1,0 +1,164 @@
+"""What a run prints on standard output: a table, JSON, or JSON lines, each as contexts end.
+
+Neighbours: `running` hands over the outcomes, `values` makes text of what is in them.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+from tidemill.cli.errors import visible
+from tidemill.cli.values import as_json, as_text, jsonable
+
+if TYPE_CHECKING:
+    from tidemill.orchestrator.outcome import Outcome
+
+__all__ = ["Printer", "printer", "record_of"]
+
+TABLE_ROWS = 1000
+"""Rows that a table gathers before it is printed; more make several tables, so that memory stays bounded."""
+
+TABLE_COLUMNS = 12
+CELL = 60
+
+
+class Printer(Protocol):
+    """Prints outcomes; `close` prints what is still to come."""
+
+    def add(self, outcome: Outcome, place: int) -> None:
+        """Print an outcome, or keep it for the next table; ``place`` is that of its context among those given."""
+        ...
+
+    def close(self) -> None:
+        """Finish the output."""
+        ...
+
+
+def printer(kind: str) -> Printer:
+    """Return the printer for ``table``, ``json`` or ``jsonl``."""
+    made: dict[str, type[_Table | _Json | _JsonLines]] = {"table": _Table, "json": _Json, "jsonl": _JsonLines}
+    return made[kind](sys.stdout)
+
+
+def record_of(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome as plain data: ``context``, ``status``, ``result``, and what failed or was noted."""
+    record: dict[str, Any] = {
+        "context": outcome.name,
+        "status": "failed" if outcome.failure is not None else "succeeded",
+        "result": jsonable(outcome.result),
+    }
+    if outcome.failure is not None:
+        record["failure"] = _failure(outcome.failure)
+    elif outcome.failures:
+        record["failures"] = [_failure(failure) for failure in outcome.failures]
+    if outcome.notes:
+        record["notes"] = list(outcome.notes)
+    return record
+
+
+def _failure(failure: Any) -> dict[str, Any]:
+    return {
+        "reason": failure.reason,
+        "message": failure.message,
+        "instance": failure.instance,
+        "operation": failure.operation,
+        "inputs": jsonable(failure.inputs),
+    }
+
+
+class _JsonLines:
+    """One line of JSON for each context, as soon as it has ended."""
+
+    def __init__(self, out: IO[str]) -> None:
+        self.out = out
+
+    def add(self, outcome: Outcome, place: int) -> None:
+        self.out.write(as_json(record_of(outcome)) + "\n")
+        self.out.flush()
+
+    def close(self) -> None:
+        self.out.flush()
+
+
+class _Json:
+    """One array with an object for each context, written as they end."""
+
+    def __init__(self, out: IO[str]) -> None:
+        self.out, self.separator = out, "["
+
+    def add(self, outcome: Outcome, place: int) -> None:
+        self.out.write(f"{self.separator}\n  {as_json(record_of(outcome))}")
+        self.separator = ","
+
+    def close(self) -> None:
+        self.out.write("[]\n" if self.separator == "[" else "\n]\n")
+        self.out.flush()
+
+
+class _Table:
+    """A table with one row for each context; results that are mappings have a column for each key."""
+
+    def __init__(self, out: IO[str]) -> None:
+        self.out = out
+        self.rows: list[tuple[int, str, str, Any]] = []
+
+    def add(self, outcome: Outcome, place: int) -> None:
+        failure = outcome.failure
+        status = "ok" if failure is None else f"failed: {failure.reason}"
+        self.rows.append((place, outcome.name, status, jsonable(outcome.result)))
+        if len(self.rows) >= TABLE_ROWS:
+            self.close()
+
+    def close(self) -> None:
+        if self.rows:
+            self.rows.sort(key=lambda row: row[0])
+            header, rows = _columns([row[1:] for row in self.rows])
+            if self.out.isatty():
+                self._rich(header, rows)
+            else:
+                self._plain(header, rows)
+            self.rows = []
+        self.out.flush()
+
+    def _plain(self, header: list[str], rows: list[list[str]]) -> None:
+        widths = [max(len(row[at]) for row in (header, *rows)) for at in range(len(header))]
+        for row in (header, *rows):
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            self.out.write("  ".join(cells).rstrip() + "\n")
+
+    def _rich(self, header: list[str], rows: list[list[str]]) -> None:
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table()
+        for name in header:
+            table.add_column(Text(name))
+        for row in rows:
+            style = "red" if row[1].startswith("failed") else None
+            table.add_row(*(Text(cell) for cell in row), style=style)
+        Console(file=self.out).print(table)
+
+
+def _columns(rows: list[tuple[str, str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Return the names of the columns and the cells of every row."""
+    results = [result for _, _, result in rows if result is not None]
+    keys: dict[str, None] = {}
+    for result in results:
+        keys.update(dict.fromkeys(result if isinstance(result, dict) else ()))
+    if len(keys) > TABLE_COLUMNS or not all(isinstance(result, dict) for result in results):
+        cells = [[name, status, "" if result is None else as_json(result)] for name, status, result in rows]
+        header = ["context", "status", "result"]
+    else:
+        cells = [
+            [name, status, *(as_text(result[key]) if result and key in result else "" for key in keys)]
+            for name, status, result in rows
+        ]
+        header = ["context", "status", *keys]
+    return [_cell(name) for name in header], [[_cell(cell) for cell in row] for row in cells]
+
+
+def _cell(text: str) -> str:
+    safe = visible(text).replace("\n", "\\n")
+    return safe if len(safe) <= CELL else safe[: CELL - 1] + "…"
