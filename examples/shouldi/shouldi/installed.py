@@ -4,6 +4,7 @@ This is what can be judged without a network. The copy goes through the rules of
 `RECORD` file leads nowhere, and the checks find the same kind of tree as after unpacking an archive.
 """
 
+import os
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -34,15 +35,9 @@ def copy_installed(name: str, version: str | None, into: Path, limits: Limits | 
     for file in found.files or ():
         if file.suffix == ".pyc":
             continue  # made by the installer or the interpreter, next to its source
-        place = root / file
-        try:
-            safe_path(str(file))
-            inside = place.is_file() and place.resolve().is_relative_to(root)
-        except (ArchiveRefused, OSError):
-            inside = False
-        if inside:
-            target.write(target.admit(str(file)), _chunks(place, target))
-        else:
+        if _is_inside(root, str(file)):
+            target.write(target.admit(str(file)), _chunks(root / file, target))
+        elif os.path.lexists(root / file):
             target.result.unseen["other"] += 1
     target.result.files.sort()
     return target.result
@@ -56,6 +51,15 @@ def _find(name: str, version: str | None) -> Distribution:
     if version is not None and found.version != version:
         raise NotInstalled(f"{name} is installed here as {found.version}, not as {version}")
     return found
+
+
+def _is_inside(root: Path, name: str) -> bool:
+    """Whether the file exists, and is in `root` by its name and also after following links."""
+    try:
+        safe_path(name)
+        return (root / name).is_file() and (root / name).resolve().is_relative_to(root)
+    except (ArchiveRefused, OSError):
+        return False
 
 
 def _chunks(place: Path, target: Target) -> Iterator[bytes]:

@@ -36,7 +36,7 @@ def refused(archive: Path, why: str, limits: Limits | None = None) -> None:
 
 
 def test_a_wheel_gives_its_sources_and_metadata_and_counts_the_rest(tmp_path: Path) -> None:
-    sources = {
+    sources: dict[str, str | bytes] = {
         "a/__init__.py": PLAIN_SOURCE,
         "a/x.so": b"\x7fELF",
         "a/y.pyc": b"0",
