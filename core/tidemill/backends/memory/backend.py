@@ -1,0 +1,220 @@
+"""The memory backend: the verbs of a context, each one step, over the five networks beside it.
+
+What becomes of a report is in `backends.memory.settle`, what follows from a new input in `backends.memory.flowing`; this file
+opens contexts, takes inputs, moves stages on and ends contexts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+
+from tidemill.backends.memory.children import Children
+from tidemill.backends.memory.context import MemoryContext
+from tidemill.backends.memory.flowing import Exceeded, Flowing
+from tidemill.backends.memory.implementations import MemoryOperationImplementationNetwork
+from tidemill.backends.memory.inputs import MemoryInputNetwork
+from tidemill.backends.memory.locks import MemoryLockNetwork
+from tidemill.backends.memory.operations import MemoryOperationNetwork
+from tidemill.backends.memory.redundancy import MemoryRedundancyChecker
+from tidemill.backends.memory.settle import Settling
+from tidemill.backends.memory.stages import Stages
+from tidemill.engine.lineage import LineageRecord, lineage_of
+from tidemill.engine.parameters import ParameterSet
+from tidemill.errors import ContextClosed, DuplicateContext
+from tidemill.model.failure import OperationFailure
+from tidemill.model.input import Input
+from tidemill.model.operation import Stage
+from tidemill.networks.backend import Ending
+from tidemill.networks.implementations import Report
+from tidemill.plan.plan import Plan
+
+__all__ = ["MemoryBackend"]
+
+Later = Callable[[float, Callable[[], None]], object]
+"""Calls a function after so many seconds: ``loop.call_later``, or a clock of a test."""
+
+
+class MemoryBackend:
+    """Contexts, and the networks they work on, in this process.
+
+    ``choose`` picks what is leased next (see `Ready`); ``later`` is where time comes from, the running loop's by default.
+    ``lineage`` keeps the inputs of ended contexts for as long as their endings are kept.
+    """
+
+    def __init__(
+        self, *, choose: Callable[[int], int] | None = None, later: Later | None = None, lineage: bool = False
+    ) -> None:
+        self.inputs = MemoryInputNetwork()
+        self.operations = MemoryOperationNetwork()
+        self.redundancy = MemoryRedundancyChecker()
+        self.locks = MemoryLockNetwork()
+        self._flowing = Flowing(self.inputs, self.redundancy, self.locks)
+        self._stages = Stages(self._flowing, self.inputs, self._end)
+        self._children = Children(self._stages, self._flowing, self.begin, self.stop_intake)
+        self._settling = Settling(self._flowing, self._stages, self.locks, later or _on_the_loop, self._children)
+        self.implementations = MemoryOperationImplementationNetwork(self._settling.settle, self._flowing.expand, choose)
+        self.implementations.lose = self.lose
+        self._flowing.implementations = self._settling.implementations = self.implementations
+        self._children.implementations = self.implementations
+        self._stages.cancel = self._cancel_running
+        self._stages.release_children = self._children.release
+        self._lineage = lineage
+        self._contexts: dict[str, MemoryContext] = {}
+        self._endings: dict[str, asyncio.Future[Ending]] = {}
+
+    # -- contexts ---------------------------------------------------------------------------------------------------
+
+    async def open(
+        self, context: str, plan: Plan, inputs: Sequence[Input], *, strict: bool = True, hold: bool = False
+    ) -> None:
+        """Open a context with its first inputs; see `networks.backend`."""
+        ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self.begin(context, plan, inputs, ending.set_result, strict=strict, hold=hold)
+        self._endings[context] = ending
+
+    def begin(
+        self,
+        name: str,
+        plan: Plan,
+        inputs: Sequence[Input],
+        ended: Callable[[Ending], None],
+        *,
+        strict: bool = True,
+        hold: bool = False,
+        parent: ParameterSet | None = None,
+    ) -> MemoryContext:
+        """Open a context and have ``ended`` called with its ending; see `open`."""
+        if name in self._contexts or name in self._endings:
+            raise DuplicateContext(
+                f'there is a context "{name}" already; a context is known by its name, so give this one another'
+            )
+        context = MemoryContext(name, self.operations.bind(plan), strict, ended)
+        context.parent = parent
+        context.depth = parent.context.depth + 1 if parent is not None else 0
+        network = self.inputs
+        seeds = network.check(context, plan.seed) if plan.seed else []
+        offers = network.check(context, inputs)
+        self._contexts[name] = context
+        context.held = hold
+        with self._failing_past_limits(context):
+            self._stages.start(context)
+            self._flowing.give(context, seeds)
+            self._flowing.give(context, offers)
+            if not hold:
+                self._stages.take_given_defaults(context)
+            self._stages.settle_if_quiet(context)
+        return context
+
+    @contextlib.contextmanager
+    def _failing_past_limits(self, context: MemoryContext) -> Iterator[None]:
+        """Fail the context, and nobody else, when it passes one of its limits."""
+        try:
+            yield
+        except Exceeded as exceeded:
+            self._stages.fail(context, OperationFailure(exceeded.reason, exceeded.message, context=context.name))
+
+    async def add(self, context: str, inputs: Sequence[Input]) -> int:
+        """Add inputs to a context that lives, and return how many were new."""
+        found = self._living(context)
+        if found.closed:
+            raise ContextClosed(f'the intake of the context "{context}" was closed', reason="IntakeClosed")
+        if found.stage is not Stage.PROCESSING:
+            raise ContextClosed(f'the context "{context}" has ended its processing', reason="RunClosed")
+        offers = self.inputs.check(found, inputs)
+        with self._failing_past_limits(found):
+            self._flowing.give(found, offers)
+        return len(offers)
+
+    async def close(self, context: str) -> None:
+        """Take no more inputs for a context."""
+        found = self._living(context)
+        if not found.closed:
+            found.closed = True
+            if found.held:
+                self.stop_intake(found)
+
+    def stop_intake(self, context: MemoryContext) -> None:
+        """Let a context that was held open go on to its end."""
+        context.held = False
+        with self._failing_past_limits(context):
+            if context.stage is Stage.PROCESSING:
+                self._stages.take_given_defaults(context)
+            self._stages.settle_if_quiet(context)
+
+    async def cancel(self, context: str) -> None:
+        """Drop the work of a context, clean up, and end it as failed."""
+        said = f'the context "{context}" was cancelled'
+        self._stages.fail(self._living(context), OperationFailure("Cancelled", said, context=context))
+
+    async def ending(self, context: str) -> Ending:
+        """Wait for the end of a context, forget it, and return what became of it."""
+        if context not in self._endings:
+            raise ContextClosed(f'there is no context "{context}"', reason="RunGone")
+        ending = await asyncio.shield(self._endings[context])
+        self._endings.pop(context, None)
+        return ending
+
+    async def lose(self, worker: str) -> int:
+        """Take everything back that a vanished worker held."""
+        return self._settling.lose(worker)
+
+    def forget(self) -> None:
+        """Drop every context that has not ended, without cleaning up: for a run that is being torn down."""
+        for context in self._contexts.values():
+            context.stage = None
+        self._contexts.clear()
+
+    # -- for the parts ----------------------------------------------------------------------------------------------
+
+    def _living(self, name: str) -> MemoryContext:
+        context = self._contexts.get(name)
+        if context is None:
+            reason = "RunClosed" if name in self._endings else "RunGone"
+            raise ContextClosed(f'there is no context "{name}" that is still open', reason=reason)
+        return context
+
+    def _end(self, context: MemoryContext, result: dict[str, object] | None) -> None:
+        del self._contexts[context.name]
+        inputs = (
+            sum(1 for item in context.items if item.channel is not None)
+            if context.bound.has_defaults
+            else len(context.items)
+        )
+        ending = Ending(
+            context=context.name,
+            result=result,
+            failure=context.failure,
+            failures=tuple(context.failures),
+            notes=tuple(context.notes),
+            inputs=inputs,
+            parameter_sets=len(context.taken),
+            lineage=_lineage_of(context) if self._lineage else _no_lineage,
+        )
+        context.ended(ending)
+
+    def _cancel_running(self, context: MemoryContext) -> None:
+        self._children.cancel(context)
+        cancel = self.implementations.cancel
+        if cancel is not None:
+            for parameter_set in self.implementations.leased_of(context):
+                cancel(parameter_set)
+
+    async def cycle(self, worker: str, reports: Sequence[Report], want: int) -> Sequence[ParameterSet]:
+        """Settle reports and lease what is ready; see `networks.implementations`."""
+        return await self.implementations.cycle(worker, reports, want)
+
+
+def _on_the_loop(seconds: float, call: Callable[[], None]) -> object:
+    return asyncio.get_running_loop().call_later(seconds, call)
+
+
+def _no_lineage() -> list[LineageRecord]:
+    return []
+
+
+def _lineage_of(context: MemoryContext) -> Callable[[], list[LineageRecord]]:
+    items, name = context.items, context.name
+    uids = {item.number: uid for uid, item in context.uids.items()}
+    return lambda: lineage_of(name, items, uids)

@@ -1,0 +1,138 @@
+"""Child contexts in memory: an operation that runs data flows waits for them, and holds no worker while it does.
+
+Where a data flow forwards inputs into them, child contexts are held open until nothing else of the parent can give any more
+of those; then they get all at once, in canonical order. So what a child sees is no matter of timing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tidemill.backends.memory.context import MemoryContext
+from tidemill.backends.memory.flowing import Flowing
+from tidemill.backends.memory.implementations import MemoryOperationImplementationNetwork
+from tidemill.backends.memory.stages import Stages
+from tidemill.engine.inputs import Item
+from tidemill.engine.operations import Channel
+from tidemill.engine.order import ranks, sorted_items
+from tidemill.engine.parameters import DROPPED, PARENT, TAKEN, ParameterSet
+from tidemill.errors import TidemillError
+from tidemill.model.failure import OperationFailure
+from tidemill.model.input import SEED
+from tidemill.networks.backend import Ending
+from tidemill.networks.implementations import Child
+
+__all__ = ["Children"]
+
+
+class Children:
+    """Opens, feeds, cancels and awaits child contexts."""
+
+    implementations: MemoryOperationImplementationNetwork  # set when the backend is put together
+
+    def __init__(
+        self,
+        stages: Stages,
+        flowing: Flowing,
+        begin: Callable[..., MemoryContext],
+        stop_intake: Callable[[MemoryContext], None],
+    ) -> None:
+        self._stages = stages
+        self._flowing = flowing
+        self._begin = begin
+        self._stop_intake = stop_intake
+
+    def too_deep(self, parent: ParameterSet) -> str | None:
+        """Say what is wrong if the child contexts of this parameter set would be too many levels down."""
+        context: MemoryContext = parent.context
+        limit = context.bound.plan.limits.subflow_depth
+        if context.depth < limit:
+            return None
+        return f"data flows run data flows {context.depth + 1} levels deep; limit {limit}"
+
+    def open(self, parent: ParameterSet, children: Sequence[Child]) -> None:
+        """Open the child contexts of a parameter set that has been taken from its worker. One that cannot be opened ends
+        at once, as failed."""
+        context: MemoryContext = parent.context
+        parent.state = PARENT
+        parent.children = []
+        waiting = len(children)
+        context.parents[parent] = opened = []
+        hold = bool(parent.operation.forwards and children)
+        context.holding += hold
+
+        def ended(ending: Ending) -> None:
+            nonlocal waiting
+            waiting -= 1
+            parent.children.append(ending)
+            if not waiting:
+                self._resume(parent)
+
+        for child in children:
+            name = f"{context.name}/{parent.operation.instance}/{child.name}"
+            try:
+                opened.append(
+                    self._begin(name, child.plan, child.inputs, ended, strict=child.strict, hold=hold, parent=parent)
+                )
+            except TidemillError as error:
+                failure = OperationFailure(error.reason, error.message, error=error, context=name)
+                ended(Ending(name, None, failure))
+        if not children:
+            self._resume(parent)
+        else:
+            self._stages.settle_if_quiet(context)
+
+    def _resume(self, parent: ParameterSet) -> None:
+        """Dispatch a parameter set whose child contexts have all ended."""
+        context: MemoryContext = parent.context
+        if context.parents.pop(parent, None) is None:
+            return
+        if context.stage is not parent.operation.stage:  # dropped meanwhile
+            parent.state = DROPPED
+            context.open -= 1
+            self._stages.settle_if_quiet(context)
+            return
+        parent.state = TAKEN
+        context.backlog += 1
+        self.implementations.dispatch(parent)
+
+    def cancel(self, context: MemoryContext) -> None:
+        """Fail all child contexts of a context whose work is dropped."""
+        for opened in list(context.parents.values()):
+            for child in opened:
+                if child.stage is not None or child.failed_stage is not None:
+                    said = f'the context "{context.name}" that it belongs to has failed'
+                    self._stages.fail(child, OperationFailure("Cancelled", said, context=child.name))
+
+    def release(self, context: MemoryContext) -> bool:
+        """Feed the child contexts that were held open and let them go on; say that the context has to be looked at again."""
+        held = [(parent, child) for parent, opened in context.parents.items() for child in opened if child.held]
+        context.holding = 0
+        rank_of = ranks(context.items)
+        for parent, child in held:
+            names = parent.operation.forwards
+            items = [item for item in context.items if item.channel and item.channel.definition.name in names]
+            for item in sorted_items(items, rank_of):
+                self._forward(child, item)
+        for _, child in held:
+            self._stop_intake(child)
+        return True
+
+    def _forward(self, child: MemoryContext, item: Item) -> None:
+        """Give a child context an input of its parent: under its own origin if the child's data flow knows that, else as
+        a seed."""
+        channel = item.channel
+        assert channel is not None
+        self._flowing.give(child, [(self._channel(child, channel), item.value, (), "")])
+
+    def _channel(self, child: MemoryContext, channel: Channel) -> Channel:
+        channels = child.bound.channels
+        if isinstance(channel.origin, str):
+            own = channels.given(channel.origin, channel.definition)
+        else:
+            instance = child.bound.plan.instances.get(channel.origin[0])
+            known = instance is not None and channel.origin[1] in instance.outputs
+            own = channels.output(instance, channel.origin[1]) if instance is not None and known else channel
+        if own is not channel and (own.targets or own.doors or own.validator):
+            return own
+        return channels.given(SEED, channel.definition)

@@ -1,0 +1,78 @@
+"""Operation network in memory: a plan bound to its channels, shared by all contexts that run it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tidemill.engine.inputs import Item
+from tidemill.engine.operations import Channel, Channels
+from tidemill.model.input import Origin
+from tidemill.model.operation import Stage
+from tidemill.networks.backend import Counts
+from tidemill.plan.plan import Plan, PlannedOperation
+
+__all__ = ["Bound", "MemoryOperationNetwork"]
+
+
+class Bound:
+    """A plan with what its contexts share: channels, counters, and which operations a stage starts with."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.channels = Channels(plan)
+        self.counts = [Counts() for _ in plan.operations]
+        self.stages = {stage: plan.of_stage(stage) for stage in Stage}
+        ungated = [op for op in plan.operations if not op.gate]
+        self.active_at_start = frozenset(op.index for op in ungated if op.stage is Stage.PROCESSING)
+        self.autostart = tuple(op for op in ungated if op.stage is Stage.PROCESSING and not op.parameters)
+        self.has_defaults = any(p.has_default for op in plan.operations for p in op.parameters)
+        self.forwards = any(op.forwards for op in plan.operations)
+        self._outputs: dict[tuple[int, str], Channel] = {}
+
+    def output(self, operation: PlannedOperation, name: str) -> Channel:
+        """Return the channel of an output."""
+        key = (operation.index, name)
+        channel = self._outputs.get(key)
+        if channel is None:
+            channel = self._outputs[key] = self.channels.output(operation, name)
+        return channel
+
+    def arrival(self, channel: Channel, parents: Sequence[Item]) -> Channel:
+        """Return the channel under which an output enters: what a validator gave stands for what it was given."""
+        operation = channel.operation
+        if operation is not None and operation.operation.validator and parents and parents[0].channel is not None:
+            return self.channels.validated(channel, parents[0].channel)
+        return channel
+
+
+class MemoryOperationNetwork:
+    """The plans that are being executed."""
+
+    def __init__(self) -> None:
+        self._bound: dict[int, Bound] = {}
+
+    def bind(self, plan: Plan) -> Bound:
+        """Return the plan with its channels and counters; one plan object is bound once."""
+        bound = self._bound.get(id(plan))
+        if bound is None:
+            bound = self._bound[id(plan)] = Bound(plan)  # keeps the plan, so its id stays its own
+        return bound
+
+    def affected_by(self, plan: Plan, origin: Origin, definition: str) -> list[str]:
+        """Return the instances that take such an input."""
+        channels = self.bind(plan).channels
+        if isinstance(origin, str):
+            channel = channels.given(origin, plan.definitions[definition])
+        else:
+            channel = channels.output(plan.instances[origin[0]], origin[1])
+        return [target.operation.instance for target in (channel.validator or channel).targets]
+
+    def counts(self) -> dict[str, Counts]:
+        """Return the counters of all operations, by instance; those of equal names in several plans are added up."""
+        found: dict[str, Counts] = {}
+        for bound in self._bound.values():
+            for operation, counts in zip(bound.plan.operations, bound.counts, strict=True):
+                known = found.setdefault(operation.instance, Counts())
+                for name in Counts.__dataclass_fields__:
+                    setattr(known, name, getattr(known, name) + getattr(counts, name))
+        return found

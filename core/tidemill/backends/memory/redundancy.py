@@ -1,0 +1,22 @@
+"""Redundancy checker in memory: the identities of what each context has taken."""
+
+from __future__ import annotations
+
+from tidemill.backends.memory.context import MemoryContext
+from tidemill.engine.inputs import Item
+from tidemill.engine.redundancy import key_of
+from tidemill.plan.plan import PlannedOperation
+
+__all__ = ["MemoryRedundancyChecker"]
+
+
+class MemoryRedundancyChecker:
+    """Lets every combination of a context through once."""
+
+    def take(self, context: MemoryContext, operation: PlannedOperation, items: tuple[Item, ...]) -> bool:
+        """Take a combination; say whether it was new."""
+        key = key_of(operation, items)
+        if key in context.taken:
+            return False
+        context.taken.add(key)
+        return True

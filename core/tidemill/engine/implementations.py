@@ -1,0 +1,152 @@
+"""Operation implementation network, decided: what the outputs of a call become, and what follows a failed one.
+
+Neighbours: `engine.inputs` (outputs are inputs), `engine.parameters` (the life of a parameter set).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from tidemill.engine.operations import Channel
+from tidemill.engine.parameters import ParameterSet
+from tidemill.errors import did_you_mean, shown
+from tidemill.model.definition import convert
+from tidemill.model.limits import Limits
+from tidemill.model.primitives import type_name
+from tidemill.plan.plan import PlannedOperation, PlannedOutput
+
+__all__ = ["MAX_BACKOFF", "MAX_LOST", "Given", "Refused", "given_by", "retry_after", "too_large"]
+
+MAX_LOST = 3
+"""Workers that may vanish with a parameter set before it is held to be the cause."""
+MAX_BACKOFF = 60.0
+"""Seconds that are waited before a further try at most."""
+
+Given = tuple[Channel, Any, tuple[int, int]]
+"""An output on its way into the input network: channel, value, (emission, element)."""
+
+
+class Refused(Exception):
+    """What an operation gave cannot be taken: ``reason`` and ``message`` say why. Nothing of it is stored."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+def given_by(
+    operation: PlannedOperation,
+    returned: Any,
+    channel_of: Callable[[PlannedOperation, str], Channel],
+    limits: Limits,
+    emission: int = 0,
+) -> list[Given]:
+    """Return the inputs that a returned (or yielded) mapping gives, in the order of the outputs.
+
+    None gives nothing, and so does an output that is missing. Raises `Refused` for anything that the operation did not
+    declare: OutputShape, TypeMismatch, TooManyItems, OutputTooLarge, TooDeep, InputValidationError.
+    """
+    if returned is None:
+        return []
+    if not isinstance(returned, Mapping):
+        raise Refused("OutputShape", _shape(operation, f"it returned {type_name(returned)} {shown(returned)}"))
+    outputs = operation.outputs
+    given: list[Given] = []
+    for name, value in returned.items():
+        output = outputs.get(name)
+        if output is None:
+            raise Refused("OutputShape", _shape(operation, f'it gave "{name}" {did_you_mean(str(name), outputs)}'))
+        channel = channel_of(operation, name)
+        if not output.expand:
+            given.append((channel, _accepted(operation, output, channel, value, limits), (emission, 0)))
+            continue
+        for element, item in enumerate(_elements(operation, output, value)):
+            if limits.outputs is not None and element >= limits.outputs:
+                said = f"{operation.instance}.{name} gives more than {limits.outputs} inputs, the limit outputs"
+                raise Refused("TooManyItems", said)
+            given.append((channel, _accepted(operation, output, channel, item, limits), (emission, element)))
+    return given
+
+
+def _shape(operation: PlannedOperation, what: str) -> str:
+    expected = ", ".join(operation.outputs) or "nothing"
+    return f'"{operation.instance}" has to return a mapping with keys out of {{{expected}}}, or None; {what}'
+
+
+def _elements(operation: PlannedOperation, output: PlannedOutput, value: Any) -> Iterable[Any]:
+    if value is None:
+        return ()
+    if isinstance(value, (str, bytes, bytearray, Mapping)) or not hasattr(value, "__iter__"):
+        said = (
+            f"{operation.instance}.{output.name} is expanded, so it has to be a list of inputs; "
+            f"it is {type_name(value)} {shown(value)}"
+        )
+        raise Refused("OutputShape", said)
+    return value  # type: ignore[no-any-return]
+
+
+def _accepted(operation: PlannedOperation, output: PlannedOutput, channel: Channel, value: Any, limits: Limits) -> Any:
+    """Return the value as it is stored: checked against its definition, converted to its spec, within the limits."""
+    definition = output.definition
+    check = channel.check
+    # The elements of an expanded list are of the type that the consumers name; the definition may mean the list.
+    if check is not None and type(value) is not check[0] and value is not None and not check[1](value):
+        if not (output.expand and definition.primitive.lower() in ("array", "list")):
+            said = (
+                f"{operation.instance}.{output.name}: expected {definition.primitive}, "
+                f"got {type_name(value)} {shown(value)}"
+            )
+            raise Refused("TypeMismatch", said)
+    if definition.spec is not None:
+        value = convert(definition, value)
+    if definition.validate is not None and callable(definition.validate):
+        try:
+            value = definition.validate(value)
+        except Exception as error:
+            said = f"{operation.instance}.{output.name}: {shown(value)} is refused: {type(error).__name__}: {error}"
+            raise Refused("InputValidationError", said) from error
+    if limits.value_bytes is not None or limits.value_depth is not None:
+        problem = too_large(value, limits)
+        if problem is not None:
+            raise Refused(problem[0], f"{operation.instance}.{output.name}: {problem[1]}")
+    return value
+
+
+def too_large(value: Any, limits: Limits) -> tuple[str, str] | None:
+    """Return (reason, message) if a value is larger or deeper than the limits allow, else None.
+
+    The size is that of its strings and bytes, plus 8 for any other leaf: what it needs at least, on any wire.
+    """
+    size = 0
+    level: list[Any] = [value]
+    depth = 0
+    while level:
+        depth += 1
+        if limits.value_depth is not None and depth > limits.value_depth:
+            return "TooDeep", f"the value nests deeper than {limits.value_depth} levels, the limit value_depth"
+        following: list[Any] = []
+        for item in level:
+            if isinstance(item, (str, bytes, bytearray)):
+                size += len(item)
+            elif isinstance(item, Mapping):
+                following.extend(item.keys())
+                following.extend(item.values())
+            elif isinstance(item, (list, tuple, set, frozenset)):
+                following.extend(item)
+            else:
+                size += 8
+        if limits.value_bytes is not None and size > limits.value_bytes:
+            return "OutputTooLarge", f"the value has more than {limits.value_bytes} bytes, the limit value_bytes"
+        level = following
+    return None
+
+
+def retry_after(parameter_set: ParameterSet) -> float | None:
+    """Return the seconds after which a parameter set that has just failed is tried again, or None if that was its last
+    try. ``tries`` already counts the failed one; the wait doubles with each."""
+    operation = parameter_set.operation.operation
+    if parameter_set.tries >= operation.tries:
+        return None
+    return min(MAX_BACKOFF, operation.backoff * 2.0 ** (parameter_set.tries - 1))

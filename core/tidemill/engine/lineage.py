@@ -1,0 +1,85 @@
+"""Lineage: the identity of every input and parameter set, and what it was made from.
+
+Identities are digests of length-prefixed parts (so no part can run into the next), the same in every process and for
+every order of events: a seed is named by its uid, or by its definition and place; a parameter set by its operation and the
+identities of its inputs; an output by its parameter set, its name and its place.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from tidemill.engine.inputs import Item
+from tidemill.model.input import Origin
+from tidemill.plan.digest import canonical
+from tidemill.plan.plan import PlannedOperation
+
+__all__ = ["LineageRecord", "identity", "lineage_of", "parameter_set_id"]
+
+
+@dataclass(frozen=True, slots=True)
+class LineageRecord:
+    """One input of a context: its identity, what it is, and the parameter set and inputs that it was made from."""
+
+    id: str
+    definition: str
+    origin: Origin
+    value: Any
+    parents: tuple[str, ...] = ()
+    parameter_set: str | None = None
+
+
+def identity(*parts: str) -> str:
+    """Return the digest of ``parts``: SHA-256 over each with its length before it, 20 bytes of it, in base32."""
+    hashed = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode("utf-8", "surrogatepass")
+        hashed.update(len(encoded).to_bytes(8, "big"))
+        hashed.update(encoded)
+    return base64.b32encode(hashed.digest()[:20]).decode().lower()
+
+
+def parameter_set_id(context: str, operation: PlannedOperation, inputs: Iterable[str]) -> str:
+    """Return the identity of a parameter set: its context, its operation, and the identity of each named input."""
+    named = [part for name, given in zip(operation.names, inputs, strict=True) for part in (name, given)]
+    return identity("task", context, operation.instance, str(len(operation.names)), *named)
+
+
+def _output_id(context: str, item: Item, made_by: str) -> str:
+    channel = item.channel
+    assert channel is not None
+    if channel.definition.dedupe:  # who gave the value first is a matter of timing; the value is not
+        return identity("value", context, str(channel.origin), canonical(item.value).decode())
+    return identity("out", made_by, channel.origin[1], str(item.position[0]), str(item.position[1]))
+
+
+def lineage_of(context: str, items: Iterable[Item], uids: dict[int, str]) -> list[LineageRecord]:
+    """Return the record of every input. ``items`` are in the order of their numbers; ``uids`` names the seeds, by number,
+    that were given an identity."""
+    known: dict[int, str] = {}
+    sets: dict[tuple[int, ...], str] = {}
+    records = []
+    for item in items:
+        channel = item.channel
+        if channel is None:
+            known[item.number] = "default"
+            continue
+        parents = tuple([known[parent.number] for parent in item.parents])
+        made_by = None
+        if channel.operation is not None:
+            key = (channel.operation.index, *[parent.number for parent in item.parents])
+            made_by = sets.get(key)
+            if made_by is None:
+                made_by = sets[key] = parameter_set_id(context, channel.operation, parents)
+            known[item.number] = _output_id(context, item, made_by)
+        else:
+            place = uids.get(item.number) or f"{channel.definition.name}/{item.position[1]}"
+            known[item.number] = identity("seed", context, str(channel.origin), place)
+        records.append(
+            LineageRecord(known[item.number], channel.definition.name, channel.origin, item.value, parents, made_by)
+        )
+    return records

@@ -1,0 +1,107 @@
+"""Operation implementation network: gets parameter sets run somewhere, and hears what became of them.
+
+A worker calls `cycle` with what it has finished and with how many it can take. Whatever it reports is settled in one
+step: outputs stored, combinations matched and checked for redundancy, locks taken, what is due dispatched, stages moved on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tidemill.engine.parameters import ParameterSet
+from tidemill.model.failure import OperationFailure
+from tidemill.model.input import Input
+from tidemill.plan.plan import Plan
+
+__all__ = [
+    "Child",
+    "Completed",
+    "Emitted",
+    "Failed",
+    "Lost",
+    "OperationImplementationNetwork",
+    "Released",
+    "Report",
+    "Subflow",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The operation has returned this mapping (or None). ``notes`` are remarks for the record of the run."""
+
+    parameter_set: ParameterSet
+    returned: Any
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """A generator has yielded this mapping, its ``emission``-th (from 0). It still runs."""
+
+    parameter_set: ParameterSet
+    emission: int
+    returned: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """This try has failed. Whether there is another one is not the worker's to decide."""
+
+    parameter_set: ParameterSet
+    failure: OperationFailure
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The process that ran it vanished: no failure of the operation, unless that happens again and again."""
+
+    parameter_set: ParameterSet
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The worker hands it back without having tried."""
+
+    parameter_set: ParameterSet
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A child context to open: its name within its parent, its plan and its inputs."""
+
+    name: str
+    plan: Plan
+    inputs: Sequence[Input]
+    strict: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Subflow:
+    """The operation runs data flows: it waits for these child contexts, without a worker. When they have all ended it
+    is dispatched again, with their endings in ``children``."""
+
+    parameter_set: ParameterSet
+    children: Sequence[Child]
+
+
+Report = Completed | Emitted | Failed | Lost | Released | Subflow
+
+
+class OperationImplementationNetwork(Protocol):
+    """Dispatches parameter sets to workers. A report from one that does not hold the lease any more is refused."""
+
+    async def cycle(self, worker: str, reports: Sequence[Report], want: int) -> Sequence[ParameterSet]:
+        """Settle ``reports`` and lease up to ``want`` parameter sets to ``worker``, oldest first."""
+        ...
+
+    def listen(self, worker: str, ready: Callable[[], None]) -> None:
+        """Call ``ready`` after work has become ready for a worker whose last cycle returned less than it wanted."""
+        ...
+
+    async def lose(self, worker: str) -> int:
+        """Take everything back that a vanished worker held, and return how much it was."""
+        ...

@@ -1,0 +1,177 @@
+"""`op`: makes an operation, and its implementation, of a function or of an implementation context.
+
+What is decorated stays what it is, and gains ``.op`` (the prototype), ``.imp`` (the implementation class) and ``.test`` (one
+call outside any data flow). Neighbours: `runtime.annotations` (definitions from a signature), `runtime.implementation`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tidemill.errors import LoadError
+from tidemill.model.definition import Definition
+from tidemill.model.operation import Operation
+from tidemill.runtime.annotations import GIVEN_BY_ENGINE, inputs_of, name_of, outputs_of, wants
+from tidemill.runtime.implementation import Enter, OperationImplementation, OperationImplementationContext
+
+__all__ = ["FunctionImplementation", "op"]
+
+
+class FunctionContext(OperationImplementationContext):
+    """One call of a function."""
+
+    async def run(self, inputs: dict[str, Any]) -> Any:
+        """Call the function; a generator is returned for the caller to iterate."""
+        parent = self.parent
+        assert isinstance(parent, FunctionImplementation)
+        returned = parent.function(**parent.arguments(self, inputs))
+        if inspect.isawaitable(returned):
+            returned = await returned
+        if returned is None and parent.refuses_none:
+            raise ValueError(f"{parent.op.name} returned None, and valid_return_none is False")
+        if parent.wrapped_output is None:
+            return returned
+        if inspect.isasyncgen(returned):
+            return _wrapping(returned, parent.wrapped_output)
+        return None if returned is None else {parent.wrapped_output: returned}
+
+
+async def _wrapping(generator: Any, output: str) -> Any:
+    async for value in generator:
+        yield {output: value}
+
+
+class FunctionImplementation(OperationImplementation):
+    """The implementation of a decorated function.
+
+    ``wrapped_output`` names the output that a bare return value is (None: the function returns mappings); ``wanted``
+    maps parameters to what the engine fills them with (self, logger, env, config). ``plain`` functions want nothing and
+    enter nothing: they are called as they are.
+    """
+
+    CONTEXT = FunctionContext
+    function: Callable[..., Any]
+    wrapped_output: str | None = None
+    wanted: Mapping[str, str] = {}
+    plain = True
+    refuses_none = False
+
+    def arguments(self, call: OperationImplementationContext, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Return what the function is called with: the inputs, and what it wants of the engine."""
+        if not self.wanted:
+            return inputs
+        filled = dict(inputs)
+        for name, what in self.wanted.items():
+            filled[name] = _WANTED[what](call)
+        return filled
+
+
+_WANTED: dict[str, Callable[[OperationImplementationContext], Any]] = {
+    "self": lambda call: call,
+    "logger": lambda call: call.logger,
+    "env": lambda call: dict(os.environ),
+    "config": lambda call: call.config,
+}
+
+
+def op(*args: Any, **kwargs: Any) -> Any:
+    """Make an operation of a function, coroutine, async generator, or subclass of `OperationImplementationContext`.
+
+    Used bare, or with any field of `Operation` (``name inputs outputs stage conditions expand retry validator
+    instance_name executor concurrency timeout backoff conditions_mode pool``), and with ``imp_enter`` and ``ctx_enter``
+    (attributes to enter per implementation, and per call), ``config_cls`` (the class of its configuration),
+    ``multi_output`` (False: the return value is the one output itself) and ``valid_return_none`` (False: None is
+    refused where an output was promised).
+
+    Without ``inputs`` and ``outputs`` the definitions come from the annotations, and the return value is the output
+    ``result``. Raises `LoadError` (SignatureMismatch) when the parameters do not fit what is declared.
+    """
+    if len(args) == 1 and not kwargs and callable(args[0]):
+        return _decorate(args[0], {})
+    if args:
+        raise LoadError("op takes keywords only, such as @op(inputs={...})", reason="SignatureMismatch")
+    return lambda decorated: _decorate(decorated, dict(kwargs))
+
+
+def _decorate(decorated: Any, said: dict[str, Any]) -> Any:
+    imp_enter: Enter | None = said.pop("imp_enter", None)
+    ctx_enter: Enter | None = said.pop("ctx_enter", None)
+    config_cls: type | None = said.pop("config_cls", None)
+    multi_output: bool = said.pop("multi_output", True)
+    valid_return_none: bool = said.pop("valid_return_none", True)
+    said.setdefault("name", name_of(decorated))
+    if inspect.isclass(decorated) and issubclass(decorated, OperationImplementationContext):
+        operation = _operation(said)
+        made = {"op": operation, "CONTEXT": decorated, "CONFIG": config_cls, "ENTER": imp_enter}
+        return _finish(
+            decorated, operation, type(f"{decorated.__name__}Implementation", (OperationImplementation,), made)
+        )
+    if inspect.isgeneratorfunction(decorated):
+        said_wrong = f"{said['name']} is a plain generator; make it an async generator (async def with yield)"
+        raise LoadError(said_wrong, reason="SignatureMismatch", path=said["name"])
+    if "inputs" not in said:
+        said["inputs"] = inputs_of(decorated, said["name"], config_cls)
+    if "outputs" not in said:
+        said["outputs"] = outputs_of(decorated, said["name"])
+        multi_output = False
+    operation = _operation(said)
+    wanted = wants(decorated, config_cls, bool(imp_enter or ctx_enter))
+    _refuse_mismatch(decorated, operation, wanted)
+    context = type("FunctionContext", (FunctionContext,), {"ENTER": ctx_enter}) if ctx_enter else FunctionContext
+    only = next(iter(operation.outputs)) if not multi_output and len(operation.outputs) == 1 else None
+    made = {
+        "op": operation,
+        "CONTEXT": context,
+        "CONFIG": config_cls,
+        "ENTER": imp_enter,
+        "function": staticmethod(decorated),
+        "wrapped_output": only,
+        "wanted": wanted,
+        "plain": not (wanted or imp_enter or ctx_enter) and valid_return_none,
+        "refuses_none": not valid_return_none,
+    }
+    return _finish(decorated, operation, type(f"{decorated.__name__}Implementation", (FunctionImplementation,), made))
+
+
+def _operation(said: dict[str, Any]) -> Operation:
+    for side in ("inputs", "outputs"):
+        for name, definition in (said.get(side) or {}).items():
+            if not isinstance(definition, Definition):
+                raise LoadError(
+                    f'{said["name"]}: {side}["{name}"] has to be a Definition, not {definition!r}',
+                    reason="SignatureMismatch",
+                    path=said["name"],
+                )
+    return Operation(**said)
+
+
+def _finish(decorated: Any, operation: Operation, implementation: type[OperationImplementation]) -> Any:
+    async def test(**inputs: Any) -> Any:
+        """Call the operation once, outside any data flow."""
+        async with implementation(None) as imp, imp(None, None) as call:
+            return await call.run(inputs)
+
+    decorated.op = operation
+    decorated.imp = implementation
+    decorated.test = test
+    return decorated
+
+
+def _refuse_mismatch(function: Callable[..., Any], operation: Operation, wanted: Mapping[str, str]) -> None:
+    """Refuse a function that cannot be called with the declared inputs, before anything calls it."""
+    parameters = inspect.signature(function).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    problems = [f'missing parameter "{name}"' for name in operation.inputs if name not in parameters and not takes_any]
+    for name, parameter in parameters.items():
+        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            problems.append(f'parameter "{name}" is positional only')
+        required = parameter.default is parameter.empty and name not in wanted and name not in GIVEN_BY_ENGINE
+        if required and name not in operation.inputs:
+            problems.append(f'parameter "{name}" is not among the declared inputs')
+    if problems:
+        raise LoadError(f"{operation.name}: {'; '.join(problems)}", reason="SignatureMismatch", path=operation.name)

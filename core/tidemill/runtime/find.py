@@ -1,0 +1,106 @@
+"""Finds the code behind an operation by its name.
+
+In this order: what the data flow brings itself, the entry points of the groups ``tidemill.operations`` and
+``dffml.operation``, then ``module:attribute``. Discovery happens when it is asked for, never at import.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+from tidemill.errors import FailedToLoadOperation, FailedToLoadOperationImplementation, did_you_mean, shown
+from tidemill.model.operation import Operation
+from tidemill.runtime.implementation import OperationImplementation, isopimp
+
+__all__ = ["GROUPS", "entry_points", "find_implementation", "find_operation", "load_attribute"]
+
+GROUPS = ("tidemill.operations", "dffml.operation")
+"""Entry point groups in which packages announce operations, first match first."""
+
+
+def entry_points() -> dict[str, list[metadata.EntryPoint]]:
+    """Return the announced operations: by name, every entry point that announces it, in the order of the groups."""
+    found: dict[str, list[metadata.EntryPoint]] = {}
+    for group in GROUPS:
+        for entry in metadata.entry_points(group=group):
+            known = found.setdefault(entry.name, [])
+            if all(entry.value != other.value for other in known):
+                known.append(entry)
+    return found
+
+
+def load_attribute(path: str) -> Any:
+    """Return what ``module:attribute`` names. Raises `FailedToLoadOperation` with what is missing."""
+    module, _, attribute = path.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+    except Exception as error:  # whatever a module raises while it is imported
+        said = f"{path}: {type(error).__name__}: {error}"
+        raise FailedToLoadOperation(said, path=path) from error
+    for name in filter(None, attribute.split(".")):
+        if not hasattr(found, name):
+            known = [public for public in dir(found) if not public.startswith("_")]
+            said = f'{path}: "{name}" is not there {did_you_mean(name, known)}'
+            raise FailedToLoadOperation(said, path=path)
+        found = getattr(found, name)
+    return found
+
+
+def find_operation(name: str) -> Any:
+    """Return what is announced, or importable, under ``name``: a decorated function, an implementation or an operation.
+
+    Raises `FailedToLoadOperation`: nothing is there (OperationLoadError), or two packages announce different
+    things under the name (AmbiguousOperation).
+    """
+    announced = entry_points().get(name, [])
+    if len(announced) > 1 and announced[0].group == announced[1].group:
+        values = ", ".join(entry.value for entry in announced)
+        said = f'several packages announce "{name}": {values}; uninstall one, or name the code as module:attribute'
+        raise FailedToLoadOperation(said, reason="AmbiguousOperation", path=name)
+    if announced:
+        return load_attribute(announced[0].value)
+    if ":" in name:
+        return load_attribute(name)
+    said = (
+        f'no package announces an operation "{name}" {did_you_mean(name, entry_points())}; '
+        "name the code as module:attribute, or give the data flow implementations={...}"
+    )
+    raise FailedToLoadOperation(said, path=name)
+
+
+def find_implementation(operation: Operation, given: Mapping[str, Any]) -> type[OperationImplementation]:
+    """Return the implementation class of an operation; ``given`` are those that the data flow brings.
+
+    Raises `FailedToLoadOperation` and `FailedToLoadOperationImplementation`.
+    """
+    found = given.get(operation.instance, given.get(operation.name))
+    if found is None:
+        found = find_operation(operation.name)
+    implementation: Any = found if isopimp(found) else getattr(found, "imp", None)
+    if isopimp(implementation):
+        made: type[OperationImplementation] = implementation
+        return made
+    if inspect.isfunction(found):
+        from tidemill.runtime.decorator import op
+
+        # A plain function under the operation's name: the operation says what it takes and gives.
+        declared = {"name": operation.name, "inputs": operation.inputs, "outputs": operation.outputs}
+        return op(**declared)(_copy(found)).imp  # type: ignore[no-any-return]
+    said = f"{operation.name}: {shown(found)} is no operation implementation; decorate it with @op"
+    raise FailedToLoadOperationImplementation(said, path=operation.name)
+
+
+def _copy(function: Any) -> Any:
+    """Return a function with the same code, so that decorating it does not change somebody's module."""
+    import functools
+    import types
+
+    made = types.FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+    )
+    made.__kwdefaults__ = function.__kwdefaults__
+    return functools.update_wrapper(made, function)

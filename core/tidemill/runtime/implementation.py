@@ -1,0 +1,136 @@
+"""What an operation's code looks like to the runtime: an implementation, and a context of it for each call.
+
+Both are async context managers. An implementation is entered once per orchestrator and operation instance, its context
+around every call; state that calls share lives on ``self.parent``. Neighbours: `runtime.decorator` makes
+them of functions, `runtime.prepare` enters them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+from tidemill.errors import NotOpImp, shown
+from tidemill.model.operation import Operation
+from tidemill.runtime.config import as_config
+
+__all__ = [
+    "OperationImplementation",
+    "OperationImplementationContext",
+    "isopimp",
+    "operation_in",
+    "opimp_in",
+    "opimp_name",
+]
+
+Enter = Mapping[str, Callable[[Any], Any]]
+"""For each attribute, what returns the async context manager whose value it is."""
+
+
+class _Stacked:
+    """An async context manager that enters others, and keeps their values as attributes."""
+
+    ENTER: ClassVar[Enter | None] = None
+    _stack: contextlib.AsyncExitStack | None = None
+
+    async def __aenter__(self) -> Any:
+        if self.ENTER:
+            async with contextlib.AsyncExitStack() as stack:
+                for name, enter in self.ENTER.items():
+                    setattr(self, name, await stack.enter_async_context(enter(self)))
+                self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        stack, self._stack = self._stack, None
+        if stack is not None:
+            await stack.aclose()
+
+
+class OperationImplementationContext(_Stacked):
+    """One call of an operation.
+
+    ``parent`` is the implementation, ``ctx`` the context that the call belongs to, ``octx`` the orchestrator context,
+    whose ``ictx`` reads the input network. Subclass it with ``async def run(self, inputs)``, which returns a mapping of
+    outputs, or None, or is an async generator of such mappings.
+    """
+
+    def __init__(self, parent: OperationImplementation, ctx: Any, octx: Any) -> None:
+        self.parent = parent
+        self.ctx = ctx
+        self.octx = octx
+        self.logger = parent.logger
+
+    @property
+    def config(self) -> Any:
+        """The configuration of the implementation."""
+        return self.parent.config
+
+    async def run(self, inputs: dict[str, Any]) -> Any:
+        """Run the operation over ``inputs``, by parameter name."""
+        raise NotImplementedError(f"{type(self).__name__} has to define run(self, inputs)")
+
+    def note(self, remark: str) -> None:
+        """Put a remark into the record of the run."""
+        if self.octx is not None:
+            self.octx.notes.append(remark)
+
+
+class OperationImplementation(_Stacked):
+    """The code behind one operation instance. ``op`` is the operation, ``CONTEXT`` the class of its calls and ``CONFIG``
+    that of its configuration (None: anything)."""
+
+    op: ClassVar[Operation]
+    CONTEXT: ClassVar[type[OperationImplementationContext]]
+    CONFIG: ClassVar[type | None] = None
+
+    def __init__(self, config: Any = None) -> None:
+        self.config = as_config(type(self).CONFIG, config)
+        self.logger = logging.getLogger(f"tidemill.operation.{type(self).op.name}")
+
+    def __call__(self, ctx: Any, octx: Any) -> OperationImplementationContext:
+        """Return the context of one call."""
+        return type(self).CONTEXT(self, ctx, octx)
+
+    @classmethod
+    def withconfig(cls, config: Any) -> OperationImplementation:
+        """Return an implementation with this configuration."""
+        return cls(config)
+
+
+def isopimp(item: Any) -> bool:
+    """Say whether ``item`` is an implementation class."""
+    return inspect.isclass(item) and issubclass(item, OperationImplementation) and item is not OperationImplementation
+
+
+def opimp_name(item: Any) -> str:
+    """Return the name of the operation of an implementation class. Raises `NotOpImp` for anything else."""
+    if not isopimp(item):
+        raise NotOpImp(f"{shown(item)} is no operation implementation", reason="NotOpImp")
+    return str(item.op.name)
+
+
+def _members(place: Any) -> list[Any]:
+    if isinstance(place, Mapping):
+        place = SimpleNamespace(**place)
+    return [member for _, member in inspect.getmembers(place)]
+
+
+def opimp_in(place: Any) -> list[type[OperationImplementation]]:
+    """Return the implementations among the members of a module, class or mapping (such as ``sys.modules[__name__]``)."""
+    members = _members(place)
+    own = [member for member in members if isopimp(member)]
+    return own + [member.imp for member in members if not isopimp(member) and isopimp(getattr(member, "imp", None))]
+
+
+def operation_in(place: Any) -> list[Operation]:
+    """Return the operations among the members of a module, class or mapping."""
+    members = _members(place)
+    own = [member for member in members if isinstance(member, Operation)]
+    return own + [
+        member.op for member in members if not isopimp(member) and isinstance(getattr(member, "op", None), Operation)
+    ]

@@ -1,0 +1,126 @@
+"""Processes for operations that need a core of their own, or that cannot be trusted to end.
+
+`Pool` keeps children and gives each one call at a time; `one_off` starts a child for one call. In both, a child that dies
+or outlives its time takes its own call with it and nothing else. Neighbour: `runtime.children`, the other side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import multiprocessing.connection
+import os
+import pickle
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from tidemill.runtime.children import Outcome, locate, outcome_of, run_encoded
+
+__all__ = ["ChildDied", "ChildTimeout", "Pool", "encode_call", "one_off"]
+
+
+class ChildDied(Exception):
+    """The child process ended without an outcome: killed, crashed, or gone by itself."""
+
+
+class ChildTimeout(Exception):
+    """The child process was killed because its time was over."""
+
+
+Call = tuple[str, str, bytes]
+
+
+def encode_call(function: Callable[..., Any], arguments: dict[str, Any]) -> Call:
+    """Return a call as a child process takes it. Raises ValueError for what cannot be sent, naming it."""
+    module, name = locate(function)
+    for key, value in arguments.items():
+        try:
+            pickle.dumps(value)
+        except Exception as error:
+            said = f'the input "{key}" of type {type(value).__name__} cannot be sent to another process: {error}'
+            raise ValueError(said) from error
+    return module, name, pickle.dumps(arguments, protocol=pickle.HIGHEST_PROTOCOL)
+
+
+def _context() -> Any:
+    # Never fork: this process has threads and an event loop.
+    methods = multiprocessing.get_all_start_methods()
+    return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+
+
+class Pool:
+    """Child processes that stay, started at the first call."""
+
+    def __init__(self, size: int | None = None) -> None:
+        self.size = size or os.cpu_count() or 1
+        self._pool: Any = None
+
+    async def run(self, call: Call, timeout: float | None) -> Outcome:
+        """Return the outcome of a call in a child of the pool. Raises `ChildDied` and `ChildTimeout`."""
+        from concurrent.futures import TimeoutError as FutureTimeout
+
+        from pebble import ProcessExpired, ProcessPool
+
+        if self._pool is None:
+            self._pool = ProcessPool(max_workers=self.size, context=_context())
+        future = self._pool.schedule(run_encoded, args=list(call), timeout=timeout)
+        try:
+            return outcome_of(await asyncio.wrap_future(future))
+        except ProcessExpired as error:
+            raise ChildDied(_exit_text(error.exitcode)) from error
+        except (TimeoutError, FutureTimeout) as error:
+            raise ChildTimeout(f"it has not returned within {timeout:g} s; its process was killed") from error
+
+    def close(self) -> None:
+        """Kill the children."""
+        if self._pool is not None:
+            self._pool.stop()
+            self._pool.join()
+            self._pool = None
+
+
+def _exit_text(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"its process was ended by signal {-code} ({signal.Signals(-code).name})"
+    return f"its process ended by itself, with exit code {code}"
+
+
+def _serve_one(connection: Any, call: Call) -> None:
+    """Run one call in a child of its own, in a session of its own so that its descendants can be killed with it."""
+    os.setsid()
+    connection.send_bytes(run_encoded(*call))
+    connection.close()
+
+
+def one_off(call: Call, timeout: float | None, started: Callable[[Any], None]) -> Outcome:
+    """Return the outcome of a call in a process of its own; blocks, so it is called on a thread. ``started`` gets the
+    process, to kill it with `kill`. Raises `ChildDied` and `ChildTimeout`."""
+    context = _context()
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_serve_one, args=(theirs, call))
+    process.start()
+    theirs.close()
+    started(process)
+    try:
+        ready = multiprocessing.connection.wait([ours, process.sentinel], timeout)
+        if not ready:
+            raise ChildTimeout(f"it has not returned within {timeout:g} s; its process was killed")
+        try:
+            return outcome_of(ours.recv_bytes())
+        except (EOFError, OSError) as error:
+            process.join()
+            raise ChildDied(_exit_text(process.exitcode)) from error
+    finally:
+        kill(process)
+        process.join()
+        process.close()
+        ours.close()
+
+
+def kill(process: Any) -> None:
+    """Kill a process of `one_off` and all its descendants that did not leave its session."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        process.kill()
