@@ -3,10 +3,9 @@
 `dataflow.yaml` beside the package is this flow written to a file: `python -m shouldi.dataflow` prints it.
 """
 
-import yaml
-
 from shouldi import operations
 from tidemill import DataFlow, GroupBy, Input
+from tidemill.formats.write import to_yaml
 
 # What a run gives: the verdict on each package, and the reasons for it.
 RESULTS = {
@@ -42,10 +41,5 @@ def build() -> DataFlow:
 DATAFLOW = build()
 
 
-def as_yaml() -> str:
-    """The data flow as the text of `dataflow.yaml`."""
-    return yaml.safe_dump(DATAFLOW.export(linked=True), sort_keys=True, width=120)
-
-
 if __name__ == "__main__":
-    print(as_yaml(), end="")
+    print(to_yaml(DATAFLOW, linked=True), end="")

@@ -10,6 +10,7 @@ import json
 import os
 import ssl
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -25,6 +26,7 @@ SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
 ANSWER_LIMIT = 32 * 1024 * 1024
 _PIP_SECONDS = 60.0
 _CHUNK = 64 * 1024
+_ASKING = threading.Lock()
 
 # Runs in a child process: pip's internals may change, and may only break this one question.
 _ASK_PIP = """
@@ -62,7 +64,8 @@ class Index:
 def find_index() -> Index:
     """The index that pip uses here; `IndexUnavailable` when there is no pip or it may not ask."""
     settings = tuple(sorted(i for i in os.environ.items() if i[0].upper().startswith("PIP_")))
-    return _find_index(sys.executable, settings)
+    with _ASKING:  # packages are judged in many threads, and pip needs to be asked once
+        return _find_index(sys.executable, settings)
 
 
 @lru_cache(maxsize=8)
