@@ -54,9 +54,9 @@ def test_lines_are_read_as_they_are_asked_for() -> None:
     ("data", "reason", "path", "message"),
     [
         (b'1\n{"a": 1,}\n', "MalformedJson", "f.jsonl:2:9", "Expecting property name enclosed in double quotes"),
-        (b'1\n\n{"a": 1, "a": 2}', "DuplicateKey", "/a", "'a' is defined twice (lines 3, 3)"),
-        (b"1\n[NaN]", "NotFinite", "/0", "NaN is not a number of JSON"),
-        (b"1\n" + b"[" * 100, "TooDeep", "/0" * 64, "nest deeper than 64 levels"),
+        (b'1\n\n{"a": 1, "a": 2}', "DuplicateKey", "f.jsonl:3#/a", "'a' is defined twice (lines 3, 3)"),
+        (b"1\n[NaN]", "NotFinite", "f.jsonl:2#/0", "NaN is not a number of JSON"),
+        (b"1\n" + b"[" * 100, "TooDeep", "f.jsonl:2#" + "/0" * 64, "nest deeper than 64 levels"),
         (b'1\n"\xff"', "InvalidUnicode", "f.jsonl:2", "byte 0xff at offset 1 is not UTF-8"),
         (b"1\n2 3", "MalformedJson", "f.jsonl:2:3", "Extra data"),
     ],
@@ -65,7 +65,6 @@ def test_a_bad_line_is_refused_with_its_number(data: bytes, reason: str, path: s
     found = refused_lines(data)
     assert found[:2] == (reason, path)
     assert message in found[2]
-    assert "f.jsonl" in found[1] or "f.jsonl, line" in found[2]
 
 
 def test_a_line_longer_than_the_limit_is_refused() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
-from tidemill.errors import shown
+from tidemill.errors import InvalidDocument, shown
 from tidemill.formats.bounds import DEFAULT_LIMITS, ReadLimits, decode, refuse
 from tidemill.formats.json_text import parse_json
 
@@ -28,12 +28,21 @@ class Row:
 def read_json_lines(file: IO[bytes], source: str, *, limits: ReadLimits = DEFAULT_LIMITS) -> Iterator[Row]:
     """Yield the value of every line that is not blank.
 
-    Raises `InvalidDocument` with the path ``source:line``: TooLarge (one line), InvalidUnicode, or what `parse_json`
-    raises.
+    Raises `InvalidDocument` with the path ``source:line``, and ``#`` and a JSON pointer where there is one: TooLarge (one
+    line), InvalidUnicode, or what `parse_json` raises.
     """
     for number, text in _lines(file, source, limits):
         if text.strip():
-            yield Row(number, parse_json(text, source=source, line=number, limits=limits))
+            yield Row(number, _parsed(text, source, number, limits))
+
+
+def _parsed(text: str, source: str, number: int, limits: ReadLimits) -> Any:
+    try:
+        return parse_json(text, source=source, line=number, limits=limits)
+    except InvalidDocument as error:
+        if error.path.startswith(source):
+            raise
+        refuse(error.reason, f"{source}:{number}#{error.path}", error.message)
 
 
 def read_csv(file: IO[bytes], source: str, *, limits: ReadLimits = DEFAULT_LIMITS) -> Iterator[Row]:

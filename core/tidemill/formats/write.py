@@ -46,6 +46,12 @@ def _dumper() -> Any:
         def ignore_aliases(self, data: Any) -> bool:
             return True
 
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+        # In double quotes what cannot be seen is escaped; elsewhere some of it would be read as an end of line.
+        visible = all(char.isprintable() or char == "\n" for char in value)
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if visible else '"')
+
+    Dumper.add_representer(str, text)
     number = re.compile(r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|0o[0-7]+|0x[0-9a-fA-F]+)$")
     Dumper.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+.0123456789"))
     return Dumper
