@@ -34,7 +34,13 @@ def operation(**fields: Any) -> dict[str, Any]:
 
 
 def wrapped(spec: Any, **fields: Any) -> dict[str, Any]:
-    return {"apiVersion": "tidemill.alt/v1alpha1", "kind": "DataFlow", "metadata": {"name": "n"}, "spec": spec, **fields}
+    return {
+        "apiVersion": "tidemill.alt/v1alpha1",
+        "kind": "DataFlow",
+        "metadata": {"name": "n"},
+        "spec": spec,
+        **fields,
+    }
 
 
 def test_a_document_that_is_no_mapping_is_refused() -> None:
@@ -88,7 +94,12 @@ def test_unknown_fields_are_found_in_every_part(value: Any, path: str, near: str
 @pytest.mark.parametrize(
     ("fields", "field", "reason", "message"),
     [
-        ({"stage": "later"}, "stage", "InvalidValue", "expected 'processing', 'cleanup' or 'output'; it is str 'later'"),
+        (
+            {"stage": "later"},
+            "stage",
+            "InvalidValue",
+            "expected 'processing', 'cleanup' or 'output'; it is str 'later'",
+        ),
         ({"executor": "gpu"}, "executor", "InvalidValue", "expected 'loop', 'thread', 'process' or 'subprocess'"),
         ({"conditions_mode": "most"}, "conditions_mode", "InvalidValue", "expected 'all' or 'any'; it is str 'most'"),
         ({"retry": -1}, "retry", "InvalidValue", "expected greater than or equal to 0; it is int -1"),
@@ -151,7 +162,9 @@ def test_a_name_of_253_characters_with_dots_braces_and_case_is_a_name() -> None:
     assert shaped(operation(name=name)).said["operations"]["a"]["name"] == name
 
 
-@pytest.mark.parametrize("source", [3, None, [], {}, {"a": 1}, {"a": {"b": "c"}}, {"a": "b", "c": "d"}, {"a": []}, [[]], ""])
+@pytest.mark.parametrize(
+    "source", [3, None, [], {}, {"a": 1}, {"a": {"b": "c"}}, {"a": "b", "c": "d"}, {"a": []}, [[]], ""]
+)
 def test_a_source_of_no_known_form_is_refused(source: Any) -> None:
     for value, path in (
         ({**operation(), "flow": {"a": {"inputs": {"u": [source]}}}}, "/flow/a/inputs/u/0"),
@@ -172,7 +185,8 @@ def test_definitions_are_written_in_place_unless_the_file_is_linked() -> None:
     assert problem(operation(inputs={"u": "URL"}))[2].startswith("expected a mapping, got str 'URL'")
     linked = {**operation(inputs={"u": URL}), "linked": True}
     assert problem(linked)[2].startswith("expected text, got dict {'name': 'URL'")
-    assert shaped({**operation(inputs={"u": "URL"}), "linked": True, "definitions": {"URL": {"primitive": "string"}}})
+    fine = {**operation(inputs={"u": "URL"}), "linked": True, "definitions": {"URL": {"primitive": "string"}}}
+    assert shaped(fine).said == fine
     assert problem({**operation(), "linked": "yes"})[:2] == ("TypeMismatch", "/linked")
 
 

@@ -85,7 +85,9 @@ def test_digits_within_text_are_no_integer() -> None:
     assert parse_json('"' + "1" * 5000 + '"') == "1" * 5000
 
 
-@pytest.mark.parametrize(("text", "path"), [('{"a": "\\ud800"}', "/a"), ('{"\\uDFFF": 1}', "/\\udfff"), ('"\\ud800x"', "")])
+@pytest.mark.parametrize(
+    ("text", "path"), [('{"a": "\\ud800"}', "/a"), ('{"\\uDFFF": 1}', "/\\udfff"), ('"\\ud800x"', "")]
+)
 def test_half_a_surrogate_pair_is_refused(text: str, path: str) -> None:
     reason, where, message = refused(text)
     assert (reason, where) == ("InvalidUnicode", path)

@@ -41,9 +41,11 @@ flow:
 words = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zl", "Zp"]), min_size=1, max_size=12)
 texts = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
-    st.sampled_from(["no", "012", "1:20", "2026-01-01", "1e3", "0o17", "0x1f", "~", "null", ".5", "5.", "-", "<<", "=", "1_0",
-                     "+1", "y", "ON", ".inf", "&a", "*a", "!!str", "%", "@", "`", "# x", "a: b", "- a", "\ufeffx", "\x85", "\t"]),
-)  # fmt: skip
+    st.sampled_from(
+        "no 012 1:20 2026-01-01 1e3 0o17 0x1f ~ null .5 5. - << = 1_0 +1 y ON .inf &a *a !!str % @ `".split()
+    ),
+    st.sampled_from(["# x", "a: b", "- a", "\ufeffx", "\x85", "\t"]),
+)
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
@@ -86,7 +88,9 @@ def dataflows(draw: st.DrawFn) -> DataFlow:
         operations=operations,
         seed=draw(st.lists(st.builds(Input, values, one, origin=words, uid=st.just("") | words), max_size=3)),
         configs=draw(st.dictionaries(st.sampled_from(sorted(operations)), values, max_size=2)),
-        forward=Forward(draw(st.dictionaries(st.sampled_from(sorted(operations)), st.lists(one, max_size=2), max_size=1))),
+        forward=Forward(
+            draw(st.dictionaries(st.sampled_from(sorted(operations)), st.lists(one, max_size=2), max_size=1))
+        ),
         limits=Limits(inputs=draw(st.none() | st.integers(1, 10)), subflow_depth=draw(st.integers(1, 20))),
     )
 

@@ -27,7 +27,9 @@ def test_the_suffix_says_the_format(name: str, tmp_path: Path) -> None:
     assert document.format == format_of(name)
 
 
-@pytest.mark.parametrize(("name", "said"), [("f.txt", 'the suffix ".txt" is none that is read'), ("f", "it has no suffix")])
+@pytest.mark.parametrize(
+    ("name", "said"), [("f.txt", 'the suffix ".txt" is none that is read'), ("f", "it has no suffix")]
+)
 def test_another_suffix_is_refused_before_the_file_is_opened(name: str, said: str, tmp_path: Path) -> None:
     reason, path, message = refused(tmp_path / name)
     assert (reason, path) == ("UnknownFormat", str(tmp_path / name))
