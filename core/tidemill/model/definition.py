@@ -7,9 +7,10 @@ written to it. Neighbours: `model.primitives` (the check behind ``primitive``), 
 from __future__ import annotations
 
 import builtins
+import collections
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from tidemill.errors import TidemillError, pointer, shown
 from tidemill.model.primitives import checker_of, primitive_of
@@ -158,16 +159,15 @@ def build_spec(said: Mapping[str, Any]) -> type[Any]:
 
     Type names are looked up among the built-in types only, never imported: a file must not be able to run code.
     """
-    fields = []
-    for name, type_name in said["types"].items():
-        found = getattr(builtins, str(type_name), None)
-        fields.append((str(name), found if isinstance(found, type) else Any))
-    made: Any = NamedTuple(str(said["name"]), fields)
+    types = {str(name): str(type_name) for name, type_name in said["types"].items()}
     defaults = dict(said.get("defaults") or {})
-    made.__new__.__defaults__ = tuple(defaults[name] for name, _ in fields if name in defaults)
-    made._field_defaults = {name: defaults[name] for name, _ in fields if name in defaults}
-    made.__annotations__ = {name: said["types"][name] for name, _ in fields}
-    return made  # type: ignore[no-any-return]
+    # A file does not keep the order of keys, and what has a default has to come last.
+    names = sorted(types, key=lambda name: name in defaults)
+    made: Any = collections.namedtuple(str(said["name"]), names, defaults=[defaults[n] for n in names if n in defaults])  # type: ignore[misc]
+    found = {name: getattr(builtins, type_name, None) for name, type_name in types.items()}
+    made.__annotations__ = {name: found[name] if isinstance(found[name], type) else types[name] for name in names}
+    built: type[Any] = made
+    return built
 
 
 def convert(definition: Definition, value: Any) -> Any:

@@ -59,7 +59,7 @@ class Input:
 
     def _checked(self, value: Any) -> Any:
         check = self.definition.validate
-        assert callable(check)  # noqa: S101 - narrowed by the caller; for the type checker
+        assert callable(check)
         try:
             return check(value)
         except Exception as error:

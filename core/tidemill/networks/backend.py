@@ -84,6 +84,15 @@ class Backend(Protocol):
         """
         ...
 
+    async def add(self, context: str, inputs: Sequence[Input]) -> int:
+        """Add inputs to a context that lives and return how many were new.
+
+        Adding is all or nothing: when one input of a batch is refused, nothing of it is stored. An input with a uid that
+        the context knows is not added again. Raises `InvalidInput` for a value that its definition does not
+        allow, `ContextClosed` when it is too late.
+        """
+        ...
+
     async def close(self, context: str) -> None:
         """Take no more inputs for a context."""
         ...

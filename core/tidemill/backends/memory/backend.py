@@ -55,7 +55,7 @@ class MemoryBackend:
         self._children = Children(self._stages, self._flowing, self.begin, self.stop_intake)
         self._settling = Settling(self._flowing, self._stages, self.locks, later or _on_the_loop, self._children)
         self.implementations = MemoryOperationImplementationNetwork(self._settling.settle, self._flowing.expand, choose)
-        self.implementations.lose = self.lose
+        self.implementations.lost = self._settling.lose
         self._flowing.implementations = self._settling.implementations = self.implementations
         self._children.implementations = self.implementations
         self._stages.cancel = self._cancel_running
@@ -155,10 +155,6 @@ class MemoryBackend:
         ending = await asyncio.shield(self._endings[context])
         self._endings.pop(context, None)
         return ending
-
-    async def lose(self, worker: str) -> int:
-        """Take everything back that a vanished worker held."""
-        return self._settling.lose(worker)
 
     def forget(self) -> None:
         """Drop every context that has not ended, without cleaning up: for a run that is being torn down."""

@@ -6,7 +6,7 @@ Neighbours: `backends.memory.backend` settles reports, `runtime.runner` is the w
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from tidemill.backends.memory.context import MemoryContext
 from tidemill.engine.expansion import LOW_WATER
@@ -58,6 +58,7 @@ class MemoryOperationImplementationNetwork:
         self._listeners: dict[str, Callable[[], None]] = {}
         self._hungry: dict[str, None] = {}
         self.cancel: Callable[[ParameterSet], None] | None = None
+        self.lost: Callable[[str], int] = lambda worker: 0  # set by the backend, which knows what follows
 
     def dispatch(self, parameter_set: ParameterSet) -> None:
         """Make a parameter set ready, or park it while its operation runs as often as it may."""
@@ -156,4 +157,6 @@ class MemoryOperationImplementationNetwork:
         self._listeners.pop(worker, None)
         self._hungry.pop(worker, None)
 
-    lose: Callable[[str], Awaitable[int]]  # set by the backend, which knows what follows
+    async def lose(self, worker: str) -> int:
+        """Take everything back that a vanished worker held, and return how much it was."""
+        return self.lost(worker)

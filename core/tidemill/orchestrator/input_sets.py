@@ -1,0 +1,86 @@
+"""What a run is given: input sets in every spelling, as one stream of (context, inputs).
+
+Contexts that come from a generator are opened as there is room for them, so a run may be longer than memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from typing import Any
+
+from tidemill.errors import InvalidInput, shown
+from tidemill.model.context import BaseInputSetContext, MemoryInputSet, StringInputSetContext
+from tidemill.model.input import Input
+
+__all__ = ["InputSets", "normalised"]
+
+InputSets = Any
+"""A mapping {context: [Input, …]}, a list of inputs, a `MemoryInputSet`, or an (async) iterable of (context, inputs)."""
+
+Pair = tuple[BaseInputSetContext, list[Input]]
+
+
+async def normalised(sets: Iterable[InputSets], ctx: BaseInputSetContext | str | None) -> AsyncIterator[Pair]:
+    """Yield (context, inputs) for all that a run is given; one context without inputs if that is nothing.
+
+    Lists of inputs go into ``ctx`` together if that is given, else each into a context of its own with a random
+    name. Raises `InvalidInput` for what is none of the spellings.
+    """
+    together: list[Input] = []
+    empty = True
+    for given in sets:
+        empty = False
+        if isinstance(given, Mapping):
+            for name, inputs in given.items():
+                yield _context(name), list(inputs)
+        elif isinstance(given, MemoryInputSet):
+            yield given.ctx, list(given)
+        elif isinstance(given, (list, tuple)):
+            inputs = _inputs(given)
+            if ctx is None:
+                yield StringInputSetContext(), inputs
+            else:
+                together.extend(inputs)
+        else:
+            async for pair in _streamed(given):
+                yield pair
+    if together or empty:
+        yield _context(ctx) if ctx is not None else StringInputSetContext(), together
+
+
+def _context(name: Any) -> BaseInputSetContext:
+    if isinstance(name, BaseInputSetContext):
+        return name
+    if isinstance(name, str):
+        return StringInputSetContext(name)
+    raise InvalidInput(f"a context is named by a string or a BaseInputSetContext, not {shown(name)}")
+
+
+def _inputs(given: Iterable[Any]) -> list[Input]:
+    inputs = list(given)
+    for item in inputs:
+        if not isinstance(item, Input):
+            raise InvalidInput(f"a list of inputs holds Input objects, not {shown(item)}")
+    return inputs
+
+
+async def _streamed(given: Any) -> AsyncIterator[Pair]:
+    if isinstance(given, AsyncIterable):
+        async for item in given:
+            yield _pair(item)
+    elif isinstance(given, Iterable) and not isinstance(given, (str, bytes)):
+        for item in given:
+            yield _pair(item)
+    else:
+        raise InvalidInput(
+            f"{shown(given)} is no input set; expected {{context: [Input, …]}}, [Input, …], a MemoryInputSet, or an "
+            "(async) iterable of (context, [Input, …])"
+        )
+
+
+def _pair(item: Any) -> Pair:
+    if isinstance(item, MemoryInputSet):
+        return item.ctx, list(item)
+    if isinstance(item, tuple) and len(item) == 2:
+        return _context(item[0]), _inputs(item[1])
+    raise InvalidInput(f"{shown(item)} is no (context, [Input, …]), as a stream of contexts holds")

@@ -1,0 +1,249 @@
+"""Calls: one parameter set in, one report out. Whatever user code does becomes a report and nothing else.
+
+Neighbours: `runtime.prepare` (how each operation is called), the executors, `runtime.runner` (who asks).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tidemill.engine.parameters import LEASED, ParameterSet
+from tidemill.model.context import BaseInputSetContext, StringInputSetContext
+from tidemill.model.definition import convert
+from tidemill.networks.backend import Backend
+from tidemill.networks.implementations import Completed, Emitted, Failed, Lost, Report, Subflow
+from tidemill.runtime.decorator import FunctionImplementation
+from tidemill.runtime.failures import failure_of, refusal
+from tidemill.runtime.flows import FlowImplementation
+from tidemill.runtime.prepare import Implementations, Prepared
+from tidemill.runtime.processes import ChildDied, ChildTimeout, Pool, encode_call, kill, one_off
+from tidemill.runtime.threads import Abandoned, Raised, Threads
+from tidemill.runtime.view import CallContext
+from tidemill.runtime.watch import BLOCKED_AFTER, Interrupted
+
+__all__ = ["Caller"]
+
+GRACE = 1.0
+"""Seconds that a cancelled operation has for cleaning up before it is given up."""
+EMISSIONS_A_TURN = 64
+"""Emissions after which a generator that never waits lets others have the loop."""
+
+
+class Caller:
+    """Calls operations for one worker.
+
+    ``contexts`` maps context names to the objects that users named them with.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        worker: str,
+        implementations: Implementations,
+        contexts: Mapping[str, BaseInputSetContext],
+    ) -> None:
+        self._backend = backend
+        self._worker = worker
+        self._implementations = implementations
+        self._contexts = contexts
+        self._threads = Threads()
+        self._one_off = Threads()
+        self._pool = Pool()
+        self._elsewhere: dict[str, Callable[[ParameterSet, Prepared, dict[str, Any]], Any]] = {
+            "generator": self._generator,
+            "context": self._in_context,
+            "flow": self._flow,
+            "thread": self._on_thread,
+            "process": self._in_process,
+            "subprocess": self._in_process,
+        }
+
+    async def call(self, parameter_set: ParameterSet) -> Report | None:
+        """Call the operation over a parameter set and return the report; None if there is nothing left to report."""
+        prepared = self._implementations[parameter_set.operation]
+        inputs = parameter_set.arguments()
+        try:
+            for name, definition in prepared.converts:
+                inputs[name] = convert(definition, inputs[name])
+            kind = prepared.kind
+            if prepared.timeout is None or kind in ("thread", "process", "subprocess"):
+                return await self._on_loop(parameter_set, prepared, inputs)
+            return await self._bounded(parameter_set, prepared, inputs)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return Failed(parameter_set, failure_of(parameter_set, error, "Exception"))
+        except Interrupted as error:
+            return Failed(parameter_set, failure_of(parameter_set, error, "Timeout"))
+        except BaseException as error:
+            return Failed(parameter_set, failure_of(parameter_set, error))
+
+    async def _bounded(self, parameter_set: ParameterSet, prepared: Prepared, inputs: dict[str, Any]) -> Report | None:
+        """Call on the loop, within the operation's time: then it is cancelled, and given up if it ignores that."""
+        loop, limit = asyncio.get_running_loop(), prepared.timeout
+        assert limit is not None
+        began = loop.time()
+        task = loop.create_task(self._on_loop(parameter_set, prepared, inputs))
+        try:
+            done, _ = await asyncio.wait([task], timeout=limit)
+            if done and loop.time() - began > limit + BLOCKED_AFTER and prepared.kind in ("coroutine", "function"):
+                # It blocked the loop, so nothing could stop it in time; it is over its time all the same.
+                said = (
+                    f"it took {loop.time() - began:.1f} s, over its {limit:g} s, and blocked the event loop meanwhile"
+                )
+                return Failed(parameter_set, refusal(parameter_set, "Timeout", said))
+            if done:
+                return await task
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task], timeout=GRACE)
+        said = f"it has not returned within {limit:g} s and was cancelled"
+        if not task.done():
+            said = f"it has not returned within {limit:g} s, and was given up because it ignores being cancelled"
+        elif not task.cancelled():
+            task.exception()  # what it made of being cancelled is no matter
+        return Failed(parameter_set, refusal(parameter_set, "Timeout", said))
+
+    async def _on_loop(self, parameter_set: ParameterSet, prepared: Prepared, inputs: dict[str, Any]) -> Report | None:
+        if prepared.kind == "coroutine":
+            return _completed(prepared, parameter_set, await prepared.function(**inputs))  # type: ignore[misc]
+        if prepared.kind == "function":
+            return _completed(prepared, parameter_set, prepared.function(**inputs))  # type: ignore[misc]
+        return await self._elsewhere[prepared.kind](parameter_set, prepared, inputs)  # type: ignore[no-any-return]
+
+    async def _iterate(self, parameter_set: ParameterSet, generator: Any, output: str | None) -> Report | None:
+        """Report everything that a generator yields as it does, for as long as its lease holds."""
+        emission = 0
+        async for value in generator:
+            returned = {output: value} if output is not None else value
+            await self._backend.implementations.cycle(self._worker, (Emitted(parameter_set, emission, returned),), 0)
+            if parameter_set.state is not LEASED:  # what it gave was refused, or its context has failed
+                await generator.aclose()
+                return None
+            emission += 1
+            if emission % EMISSIONS_A_TURN == 0:
+                await asyncio.sleep(0)
+        return Completed(parameter_set, None)
+
+    async def _generator(
+        self, parameter_set: ParameterSet, prepared: Prepared, inputs: dict[str, Any]
+    ) -> Report | None:
+        assert prepared.function is not None
+        return await self._iterate(parameter_set, prepared.function(**inputs), prepared.output)
+
+    def _opened(self, parameter_set: ParameterSet, prepared: Prepared) -> tuple[Any, CallContext]:
+        name = parameter_set.context.name
+        ctx = self._contexts.get(name) or StringInputSetContext(name)
+        octx = CallContext(self._backend.inputs, parameter_set)
+        return prepared.implementation(ctx, octx), octx
+
+    async def _in_context(
+        self, parameter_set: ParameterSet, prepared: Prepared, inputs: dict[str, Any]
+    ) -> Report | None:
+        opened, octx = self._opened(parameter_set, prepared)
+        async with opened as call:
+            returned = call.run(inputs)
+            if inspect.isawaitable(returned):
+                returned = await returned
+            if inspect.isasyncgen(returned):
+                return await self._iterate(parameter_set, returned, None)
+        return Completed(parameter_set, returned, octx.notes)
+
+    async def _flow(self, parameter_set: ParameterSet, prepared: Prepared, inputs: dict[str, Any]) -> Report:
+        implementation = prepared.implementation
+        assert isinstance(implementation, FlowImplementation)
+        if parameter_set.children is None:
+            return Subflow(parameter_set, implementation.children(inputs))
+        endings, parameter_set.children = parameter_set.children, None  # a further try opens them anew
+        return Completed(parameter_set, implementation.outputs(inputs, endings))
+
+    async def _on_thread(
+        self, parameter_set: ParameterSet, prepared: Prepared, inputs: dict[str, Any]
+    ) -> Report | None:
+        function, implementation = prepared.function, prepared.implementation
+        try:
+            if function is not None and isinstance(implementation, FunctionImplementation) and implementation.plain:
+                returned = await self._threads.run(lambda: _run_here(function, inputs), prepared.timeout)
+                return _completed(prepared, parameter_set, returned)
+            opened, octx = self._opened(parameter_set, prepared)
+            async with opened as call:
+                run = call.run if function is None else function
+                given = inputs if not isinstance(implementation, FunctionImplementation) else None
+                arguments = implementation.arguments(call, inputs) if given is None else {"inputs": given}  # type: ignore[attr-defined]
+                returned = await self._threads.run(lambda: _run_here(run, arguments), prepared.timeout)
+            return _completed(prepared, parameter_set, returned, octx.notes)
+        except Abandoned as error:
+            return Failed(parameter_set, refusal(parameter_set, "Timeout", str(error)))
+        except Raised as raised:
+            return Failed(parameter_set, failure_of(parameter_set, raised.error))
+
+    async def _in_process(
+        self, parameter_set: ParameterSet, prepared: Prepared, inputs: dict[str, Any]
+    ) -> Report | None:
+        assert prepared.function is not None
+        try:
+            call = encode_call(prepared.function, inputs)
+        except ValueError as error:
+            return Failed(parameter_set, refusal(parameter_set, "OperationLoadError", str(error)))
+        try:
+            if prepared.kind == "process":
+                what, value = await self._pool.run(call, prepared.timeout)
+            else:
+                what, value = await self._one_process(call, prepared.timeout)
+        except ChildDied as error:
+            return Lost(parameter_set, str(error))
+        except ChildTimeout as error:
+            return Failed(parameter_set, refusal(parameter_set, "Timeout", str(error)))
+        if what == "returned":
+            return _completed(prepared, parameter_set, value)
+        if what == "yielded":
+            return await self._iterate(parameter_set, _each(value), prepared.output)
+        if what == "raised":
+            kind, message, text = value
+            return Failed(parameter_set, refusal(parameter_set, "Exception", f"{kind}: {message}", text))
+        reason = "OutputNotSerialisable" if what == "unserialisable" else "Exit"
+        return Failed(parameter_set, refusal(parameter_set, reason, str(value)))
+
+    async def _one_process(self, call: Any, timeout: float | None) -> Any:
+        started: list[Any] = []
+        try:
+            return await self._one_off.run(lambda: one_off(call, timeout, started.append))
+        except asyncio.CancelledError:
+            for process in started:
+                kill(process)
+            raise
+        except Raised as raised:
+            raise raised.error from None
+
+    def close(self) -> None:
+        """Let threads end and kill child processes."""
+        self._threads.close()
+        self._one_off.close()
+        self._pool.close()
+
+
+def _completed(prepared: Prepared, parameter_set: ParameterSet, returned: Any, notes: Any = ()) -> Report:
+    output = prepared.output
+    if output is not None:
+        returned = None if returned is None else {output: returned}
+    return Completed(parameter_set, returned, notes)
+
+
+def _run_here(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    """Call a function on the current thread; a coroutine gets an event loop of its own."""
+    returned = function(**arguments)
+    return asyncio.run(_await(returned)) if inspect.iscoroutine(returned) else returned
+
+
+async def _await(awaitable: Any) -> Any:
+    return await awaitable
+
+
+async def _each(values: list[Any]) -> Any:
+    for value in values:
+        yield value

@@ -1,0 +1,149 @@
+"""Prepares a plan: finds the code of every operation, enters the implementations, and settles how each one is called.
+
+Everything that can be known before the first call is worked out here, once, so that a call is short.
+Neighbours: `runtime.find`, `runtime.implementation`, `runtime.calls`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tidemill.errors import InvalidFlow, OperationImplementationNotInstantiated, Problem, pointer
+from tidemill.model.dataflow import DataFlow
+from tidemill.model.definition import Definition
+from tidemill.plan.compile import compile_plan
+from tidemill.plan.plan import Plan, PlannedOperation
+from tidemill.runtime.decorator import FunctionImplementation
+from tidemill.runtime.find import find_implementation
+from tidemill.runtime.flows import FlowImplementation
+from tidemill.runtime.implementation import OperationImplementation
+
+__all__ = ["Implementations", "Prepared"]
+
+
+@dataclass(slots=True, eq=False)
+class Prepared:
+    """How the parameter sets of one operation are called.
+
+    ``kind``: "coroutine" and "function" are called as they are, on the loop; "generator" is iterated; "context" goes
+    through an implementation context; "flow" opens child contexts; "thread", "process" and "subprocess" run elsewhere.
+    ``converts`` are the parameters whose mappings become the operation's own specs.
+    """
+
+    operation: PlannedOperation
+    implementation: OperationImplementation
+    kind: str
+    function: Callable[..., Any] | None
+    output: str | None
+    timeout: float | None
+    converts: tuple[tuple[str, Definition], ...]
+
+
+class Implementations:
+    """The implementations of the plans that are run, entered; leaving it leaves them."""
+
+    def __init__(self) -> None:
+        self.prepared: dict[PlannedOperation, Prepared] = {}
+        self._plans: dict[int, Plan] = {}
+        self._flows: list[DataFlow] = []
+        self._stack = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Implementations:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._stack.aclose()
+
+    async def enter(self, dataflow: DataFlow) -> Plan:
+        """Compile a data flow and enter its implementations, and those of the data flows that it runs; return the plan.
+
+        Raises `InvalidFlow` for one that is wrong (SubflowCycle: that runs itself), `LoadError` for code that is missing.
+        """
+        return await self._enter(dataflow, ())
+
+    async def _enter(self, dataflow: DataFlow, above: tuple[DataFlow, ...]) -> Plan:
+        if any(dataflow is other for other in above):
+            said = f"a data flow of {len(dataflow.operations)} operations runs itself, {len(above)} levels down"
+            raise InvalidFlow([Problem("SubflowCycle", pointer("configs"), said)])
+        known = self._plans.get(id(dataflow))
+        if known is not None:
+            return known
+        plan = compile_plan(dataflow)
+        for operation in plan.operations:
+            implementation = find_implementation(operation.operation, plan.implementations)
+            config = plan.configs.get(operation.instance)
+            entered = await self._instance(implementation, operation, config, (*above, dataflow))
+            self.prepared[operation] = prepare(operation, entered)
+        self._plans[id(dataflow)] = plan
+        self._flows.append(dataflow)  # as long as its id is in use
+        return plan
+
+    async def _instance(
+        self,
+        implementation: type[OperationImplementation],
+        operation: PlannedOperation,
+        config: Any,
+        above: tuple[DataFlow, ...],
+    ) -> OperationImplementation:
+        # A class of its own, so that instances of one operation do not share what the class says of them.
+        own: Any = type(implementation.__name__, (implementation,), {"op": operation.operation})
+        made: OperationImplementation = own(config)
+        if isinstance(made, FlowImplementation):
+            made.plans = {id(flow): await self._enter(flow, above) for flow in made.dataflows()}
+        await self._stack.enter_async_context(made)
+        return made
+
+    def __getitem__(self, operation: PlannedOperation) -> Prepared:
+        try:
+            return self.prepared[operation]
+        except KeyError:
+            said = f'the implementation of "{operation.instance}" has not been entered'
+            raise OperationImplementationNotInstantiated(said, path=operation.instance) from None
+
+
+def prepare(operation: PlannedOperation, implementation: OperationImplementation) -> Prepared:
+    """Return how an operation is called."""
+    function = implementation.function if isinstance(implementation, FunctionImplementation) else None
+    plain = isinstance(implementation, FunctionImplementation) and implementation.plain
+    return Prepared(
+        operation=operation,
+        implementation=implementation,
+        kind=_kind(operation, implementation, function, plain),
+        function=function,
+        output=implementation.wrapped_output if isinstance(implementation, FunctionImplementation) else None,
+        timeout=operation.operation.timeout,
+        converts=tuple((p.name, p.definition) for p in operation.parameters if p.definition.spec is not None),
+    )
+
+
+def _kind(
+    operation: PlannedOperation,
+    implementation: OperationImplementation,
+    function: Callable[..., Any] | None,
+    plain: bool,
+) -> str:
+    if isinstance(implementation, FlowImplementation):
+        return "flow"
+    executor = operation.operation.executor
+    on_loop = function is None or inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+    if executor is None:
+        executor = "loop" if on_loop else "thread"
+    if executor in ("process", "subprocess"):
+        if not plain:
+            said = (
+                f'"{operation.instance}" asks for the executor {executor}, but only a plain function can run in another '
+                "process: without self, logger, env, config, imp_enter and ctx_enter"
+            )
+            raise InvalidFlow([Problem("InvalidExecutor", pointer("operations", operation.instance, "executor"), said)])
+        return executor
+    if executor == "thread":
+        return "thread"
+    if not plain or function is None:
+        return "context"
+    if inspect.isasyncgenfunction(function):
+        return "generator"
+    return "coroutine" if inspect.iscoroutinefunction(function) else "function"

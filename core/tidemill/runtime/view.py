@@ -1,0 +1,70 @@
+"""What an operation sees of the run around it: the input network of its own context, and a place for remarks.
+
+Output operations read the network in canonical order, as it was when the output stage began. Neighbour:
+`networks.inputs`, which promises that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from tidemill.engine.inputs import Item
+from tidemill.engine.parameters import ParameterSet
+from tidemill.errors import DefinitionNotInContext, did_you_mean
+from tidemill.model.definition import Definition
+from tidemill.networks.inputs import InputNetwork
+
+__all__ = ["CallContext", "DefinitionSet", "InputNetworkView"]
+
+
+class DefinitionSet:
+    """The inputs of one context, by definition. An async context manager, for symmetry with what opens connections."""
+
+    def __init__(self, view: InputNetworkView) -> None:
+        self._view = view
+
+    async def __aenter__(self) -> DefinitionSet:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        pass
+
+    async def inputs(self, definition: Definition | str) -> AsyncIterator[Item]:
+        """Yield the inputs of a definition, in canonical order."""
+        for item in await self._view.inputs(definition):
+            yield item
+
+
+class InputNetworkView:
+    """The input network as one call may read it: its own context, whatever context it names."""
+
+    def __init__(self, network: InputNetwork, context: Any) -> None:
+        self._network = network
+        self._context = context
+
+    async def inputs(self, definition: Definition | str | None = None) -> list[Item]:
+        """Return the inputs of a definition, or all, in canonical order."""
+        name = definition.name if isinstance(definition, Definition) else definition
+        return await self._network.inputs(self._context, name)
+
+    async def definition(self, ctx: Any, name: str) -> Definition:
+        """Return the definition called ``name``. Raises `DefinitionNotInContext` if no input of the context has it."""
+        found = await self.inputs(name)
+        if not found or found[0].definition is None:
+            known = {item.definition.name for item in await self.inputs() if item.definition is not None}
+            raise DefinitionNotInContext(f'no input of the context is a "{name}" {did_you_mean(name, known)}')
+        return found[0].definition
+
+    def definitions(self, ctx: Any = None) -> DefinitionSet:
+        """Return the inputs of the context, by definition."""
+        return DefinitionSet(self)
+
+
+class CallContext:
+    """The orchestrator context as a call sees it: ``ictx`` reads the input network, ``notes`` are kept with the run."""
+
+    def __init__(self, network: InputNetwork, parameter_set: ParameterSet) -> None:
+        self.ictx = InputNetworkView(network, parameter_set.context)
+        self.parameter_set = parameter_set
+        self.notes: list[str] = []
