@@ -15,7 +15,7 @@ from tidemill.cli.errors import say, visible
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from tidemill.orchestrator.progress import Progress
+    from tidemill.orchestrator.outcome import Progress
 
 __all__ = ["Display", "display", "summary"]
 
@@ -52,7 +52,7 @@ def summary(progress: Progress) -> str:
     parts = [f"{contexts['succeeded']} succeeded", f"{contexts['failed']} failed"]
     if contexts["open"]:
         parts.append(f"{contexts['open']} not finished")
-    runs = sum(each["completed"] + each["failed"] for each in progress.operations.values())
+    runs = sum(each.completed + each.failed for each in progress.operations.values())
     noun = "context" if done == 1 else "contexts"
     operations = "1 operation" if runs == 1 else f"{runs} operations"
     return f"{done} {noun}: {', '.join(parts)}; {operations} run in {progress.elapsed:.1f} s"
@@ -77,7 +77,7 @@ class _Plain:
             contexts = now.contexts
             done = contexts["succeeded"] + contexts["failed"]
             of = f" of {self.total}" if self.total is not None else ""
-            leased = sum(each["leased"] - each["completed"] - each["failed"] for each in now.operations.values())
+            leased = sum(each.leased - each.completed - each.failed - each.retried for each in now.operations.values())
             say(f"{now.elapsed:.0f} s: {done}{of} contexts done, {contexts['failed']} failed, "
                 f"{contexts['open']} open, {max(leased, 0)} operations running")  # fmt: skip
 
@@ -121,11 +121,11 @@ class _Live:
         table = Table.grid(padding=(0, 2))
         said = f"{done}{of} contexts done, {contexts['failed']} failed, {contexts['open']} open"
         table.add_row(Text(f"{now.elapsed:.1f} s", style="bold"), Text(said))
-        busy = sorted(now.operations.items(), key=lambda pair: pair[1]["completed"] - pair[1]["dispatched"])
+        busy = sorted(now.operations.items(), key=lambda pair: pair[1].completed - pair[1].dispatched)
         for instance, counts in busy[:OPERATIONS]:
-            said = f"{counts['completed']} done of {counts['dispatched']}"
-            said += f", {counts['failed']} failed" if counts["failed"] else ""
-            said += f", {counts['retried']} retried" if counts["retried"] else ""
+            said = f"{counts.completed} done of {counts.dispatched}"
+            said += f", {counts.failed} failed" if counts.failed else ""
+            said += f", {counts.retried} retried" if counts.retried else ""
             table.add_row(Text(""), Text(visible(instance)), Text(said))
         if len(busy) > OPERATIONS:
             table.add_row(Text(""), Text(f"… and {len(busy) - OPERATIONS} operations more"))

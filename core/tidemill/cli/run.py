@@ -96,6 +96,10 @@ def _compiled(source: Source) -> None:
         plan = compile_plan(source.dataflow)
     except InvalidFlow as error:
         raise type(error)(source.locate(error.problems)) from error
+    if missing := source.missing_code():
+        for line in errors.problem_lines(source.locate(missing), "error"):
+            errors.say(line)
+        raise click.exceptions.Exit(errors.LOAD)
     if level() >= 0:
         for line in errors.problem_lines([*source.warnings, *source.locate(plan.warnings)], "warning"):
             errors.say(line)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tidemill.errors import InvalidDocument, LoadError, Problem, TidemillError, shown
+from tidemill.errors import InvalidDocument, LoadError, Problem, TidemillError, pointer, shown
 
 if TYPE_CHECKING:
     from tidemill.formats.load import LoadedFlow
@@ -44,6 +44,19 @@ class Source:
     def warnings(self) -> tuple[Problem, ...]:
         """What reading it gave to warn about."""
         return self.file.warnings if self.file is not None else ()
+
+    def missing_code(self) -> list[Problem]:
+        """Import the code of every operation, and return a problem for each that cannot be."""
+        from tidemill.runtime.find import find_implementation
+
+        _search_here()
+        found = []
+        for name, operation in sorted(self.dataflow.operations.items()):
+            try:
+                find_implementation(operation, self.dataflow.implementations)
+            except LoadError as error:
+                found.append(Problem(error.reason, pointer("operations", name), error.message))
+        return found
 
     def locate(self, problems: Iterable[Problem]) -> list[Problem]:
         """Return the problems with the paths and lines of the file, if it came from one."""
@@ -83,9 +96,7 @@ def _from_module(name: str) -> DataFlow:
     from tidemill.model.dataflow import DataFlow
 
     module_name, _, attribute = name.partition(":")
-    here = os.getcwd()
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    _search_here()
     found: Any = _called(name, f"importing {module_name}", lambda: importlib.import_module(module_name))
     for part in attribute.split("."):
         if not hasattr(found, part):
@@ -97,6 +108,13 @@ def _from_module(name: str) -> DataFlow:
     if not isinstance(found, DataFlow):
         raise _load_error(name, f"it is {shown(found)}, expected a DataFlow or a function that returns one")
     return found
+
+
+def _search_here() -> None:
+    """Let modules be imported from the current folder, as ``python -m`` does."""
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
 
 
 def _called(name: str, doing: str, function: Any) -> Any:

@@ -24,7 +24,7 @@ __all__ = ["command"]
         "Check a data flow without running it.",
         FLOW_HELP,
         """Prints every error and warning with its place. Exits with 3 if the data flow cannot run, with 1 if there are
-        warnings and --warnings-as-errors is given.""",
+        warnings and --warnings-as-errors is given. No code is imported that a file names, unless --load is given.""",
     ),
     epilog=examples(
         "tidemill validate flow.yaml",
@@ -35,12 +35,15 @@ __all__ = ["command"]
 @click.argument("flow")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How findings are printed.")
 @click.option("--warnings-as-errors", is_flag=True, help="Exit with 1 if there are warnings.")
+@click.option(
+    "--load", is_flag=True, help="Import the code of the operations, too, and exit with 4 where it is missing."
+)
 @click.option("--allow-remote", is_flag=True, help="Allow FLOW to be an http(s) URL.")
 @verbosity
-def command(flow: str, output: str, warnings_as_errors: bool, allow_remote: bool) -> int:
+def command(flow: str, output: str, warnings_as_errors: bool, load: bool, allow_remote: bool) -> int:
     """Check a data flow without running it."""
     set_up_logging()
-    found, warnings, plan, code = _findings(flow, allow_remote=allow_remote)
+    found, warnings, plan, code = _findings(flow, load=load, allow_remote=allow_remote)
     if output == "json":
         click.echo(json.dumps(_report(found, warnings, plan), indent=2))
     else:
@@ -50,7 +53,7 @@ def command(flow: str, output: str, warnings_as_errors: bool, allow_remote: bool
     return code
 
 
-def _findings(flow: str, *, allow_remote: bool) -> tuple[list[Problem], list[Problem], Plan | None, int]:
+def _findings(flow: str, *, load: bool, allow_remote: bool) -> tuple[list[Problem], list[Problem], Plan | None, int]:
     """Return (errors, warnings, the plan if there is one, the exit code)."""
     from tidemill.plan.compile import compile_plan
 
@@ -66,7 +69,9 @@ def _findings(flow: str, *, allow_remote: bool) -> tuple[list[Problem], list[Pro
         raise
     except TidemillError as error:
         return [Problem(error.reason, error.path, error.message)], [], None, errors.code_of(error)
-    return [], [*source.warnings, *source.locate(plan.warnings)], plan, errors.OK
+    missing = source.locate(source.missing_code()) if load else []
+    warnings = [*source.warnings, *source.locate(plan.warnings)]
+    return missing, warnings, plan, errors.LOAD if missing else errors.OK
 
 
 def _report(found: list[Problem], warnings: list[Problem], plan: Plan | None) -> dict[str, Any]:
@@ -88,7 +93,7 @@ def _print(flow: str, found: list[Problem], warnings: list[Problem], plan: Plan 
     if level() < 0:
         return
     counted = f"{_count(len(found), 'error')}, {_count(len(warnings), 'warning')}"
-    if plan is None:
+    if plan is None or found:
         click.echo(errors.visible(f"{flow}: invalid: {counted}"))
     else:
         click.echo(errors.visible(f"{flow}: valid, {_count(len(plan.operations), 'operation')}, {counted}"))

@@ -1,0 +1,109 @@
+"""Help is there for everything, quickly, and its examples work as they stand."""
+
+from __future__ import annotations
+
+import importlib
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tidemill.cli.group import VERBS
+
+FLOWS = Path(__file__).parent / "flows"
+SLOW = {"asyncio", "pydantic", "rich", "yaml", "tidemill.model", "tidemill.engine", "importlib.metadata", "http.client"}
+
+
+def examples(verb: str) -> list[str]:
+    """The lines under "Examples:" in the help of a verb."""
+    epilog = importlib.import_module(f"tidemill.cli.{verb}").command.epilog
+    section = epilog.split("Examples:\n")[1].split("\n\n")[0]
+    return [line.strip() for line in section.splitlines()]
+
+
+ALL = [example for verb in sorted(VERBS) for example in examples(verb)]
+
+
+def test_help_names_every_verb_the_exit_codes_and_examples(cli: Callable[..., Any]) -> None:
+    result = cli("--help")
+    assert (result.code, result.err) == (0, "")
+    for part in (*VERBS, *VERBS.values(), "130", "Exit codes:", "Examples:"):
+        assert part.split()[0] in result.out
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_every_verb_has_help_with_examples(verb: str, cli: Callable[..., Any]) -> None:
+    result = cli(verb, "--help")
+    assert (result.code, result.err) == (0, "")
+    assert f"Usage: tidemill {verb}" in result.out
+    assert VERBS[verb] in " ".join(result.out.split())
+    for example in examples(verb):
+        assert example in result.out
+    for option in ("--verbose", "--quiet", "--help"):
+        assert option in result.out
+
+
+def test_every_verb_has_an_example_and_every_module_of_a_verb_is_listed() -> None:
+    assert all(examples(verb) for verb in VERBS)
+    folder = Path(sys.modules["tidemill.cli.group"].__file__ or "").parent
+    with_command = {path.stem for path in folder.glob("*.py") if "\ndef command(" in path.read_text()}
+    assert with_command == set(VERBS)
+
+
+@pytest.mark.parametrize("example", ALL)
+def test_the_examples_run_as_they_stand(example: str, process: Callable[..., Any], tmp_path: Path) -> None:
+    for path in FLOWS.rglob("*"):
+        if path.is_file() and "__pycache__" not in path.parts:
+            target = tmp_path / path.relative_to(FLOWS)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    program, *arguments = shlex.split(example)
+    assert program == "tidemill"
+    result = process(*arguments, cwd=tmp_path)
+    assert result.code == 0, result.err
+    assert result.out or "-o" in arguments
+
+
+def test_starting_imports_nothing_that_is_slow() -> None:
+    code = (
+        "import sys\nfrom tidemill.cli.errors import guarded\n"
+        "assert guarded(['--help']) == 0\nprint('loaded', *sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.split("loaded", 1)[1].split())
+    assert "click" in loaded
+    assert not loaded & SLOW
+
+
+def test_the_module_can_be_run_too() -> None:
+    done = subprocess.run([sys.executable, "-m", "tidemill.cli", "version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("tidemill ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["bogus"], "No such command 'bogus'"),
+        (["run"], "Missing argument 'FLOW'"),
+        (["run", "f.yaml", "--bogus"], "No such option"),
+        (["run", "f.yaml", "--workers", "0"], "0 is not in the range x>=1"),
+        (["run", "f.yaml", "--timeout", "soon"], "'soon' is not a valid float"),
+        (["run", "f.yaml", "--output", "xml"], "'xml' is not one of 'table', 'json', 'jsonl'"),
+        (["completion", "csh"], "'csh' is not one of 'bash', 'zsh', 'fish'"),
+    ],
+)
+def test_a_wrong_command_line_is_exit_code_2(arguments: list[str], said: str, cli: Callable[..., Any]) -> None:
+    result = cli(*arguments)
+    assert (result.code, result.out) == (2, "")
+    assert said in result.err
+    assert "Traceback" not in result.err
+
+
+def test_no_arguments_show_the_help(cli: Callable[..., Any]) -> None:
+    result = cli()
+    assert result.code == 2
+    assert "Usage: tidemill" in result.err
