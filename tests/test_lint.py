@@ -25,6 +25,7 @@ REFUSED_BY_RUFF = {
     "RUF100": "x = 1  # noqa: E501\n",
     "PGH004": "import json  # noqa\n",
     "T201": "print(1)\n",
+    "RUF022": '__all__ = ["b", "a"]\na = b = 1\n',
 }
 
 REFUSED_BY_MYPY = {

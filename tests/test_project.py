@@ -1,10 +1,12 @@
 """What the project says about itself is true: commands, targets, links, dependencies, versions, public names."""
 
+import importlib
 import os
 import re
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -183,14 +185,21 @@ def test_the_lowest_python_is_the_same_everywhere() -> None:
     assert "sys.version_info < (3, 11)" in MAKEFILE
 
 
-def test_public_names_are_sorted_exist_and_are_documented() -> None:
-    names = list(tidemill.__all__)
-    assert names == sorted(names)
-    assert len(set(names)) == len(names)
-    for name in names:
+def test_public_names_exist_and_are_documented() -> None:
+    assert len(set(tidemill.__all__)) == len(tidemill.__all__)
+    for name in tidemill.__all__:
         thing = getattr(tidemill, name)
         if callable(thing):
             assert thing.__doc__, f"tidemill.{name} has no docstring"
+
+
+def test_the_announced_operations_are_there_under_their_names() -> None:
+    announced = PROJECT["project"]["entry-points"]["tidemill.operations"]
+    for name, value in announced.items():
+        module, _, attribute = value.partition(":")
+        assert getattr(importlib.import_module(module), attribute).op.name == name
+    installed = distribution("tidemill").entry_points.select(group="tidemill.operations")
+    assert {entry.name: entry.value for entry in installed} == announced
 
 
 def test_every_error_is_public() -> None:
