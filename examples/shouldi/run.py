@@ -120,7 +120,7 @@ def main(arguments: Sequence[str]) -> int:
     errors = Console(stderr=True, highlight=False, markup=False, emoji=False)
     packages, why = choose(options.packages, options.offline)
     if why:
-        errors.print(why)
+        errors.print(why, soft_wrap=True)
     rows = asyncio.run(collect(packages, options, errors))
     show(rows, options)
     return 1 if any(row.verdict == table.FAILED for row in rows) else 0

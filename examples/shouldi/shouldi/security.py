@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def summarise(said: dict[str, Any], tree: Path) -> dict[str, Any]:
     }
 
 
-def grave(report: dict[str, Any]) -> int:
+def grave(report: Mapping[str, Any]) -> int:
     """The number of findings of high severity and at least medium confidence."""
     high = report["counts"]["HIGH"]
     return int(high["HIGH"] + high["MEDIUM"])

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shouldi import security, verdict
+from shouldi.verdict import Reason
 
 COLUMNS = ("package", "verdict", "licence", "bandit H/M/L", "complexity", "vulnerabilities", "from")
 FAILED = "failed"
@@ -24,7 +25,7 @@ class Row:
     package: str
     verdict: str
     said: dict[str, Any] = field(default_factory=dict)
-    reasons: list[verdict.Reason] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)
     seconds: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:

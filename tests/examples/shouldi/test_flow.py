@@ -1,11 +1,12 @@
 """The whole data flow over packages made on the spot: files, names on a local index, and what is installed."""
 
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
-from shouldi import dataflow, operations, workspace
+from shouldi import archives, dataflow, metadata, operations, workspace
 
 import tidemill
 from tests.examples.shouldi.support import PLAIN_SOURCE, WEAK_HASH, LocalIndex, make_sdist, make_wheel, make_zip
@@ -40,9 +41,9 @@ def nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Workspaces are made in a folder of the test, and the cleanup stage has removed them all when it ends."""
     folder = tmp_path / "workspaces"
     folder.mkdir()
-    monkeypatch.setattr(workspace.tempfile, "tempdir", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield
-    assert list(folder.iterdir()) == []
+    assert list(folder.glob(f"{workspace.PREFIX}*")) == []
 
 
 async def test_a_good_wheel_on_the_index_is_a_yes(local_index: LocalIndex, tmp_path: Path) -> None:
@@ -160,7 +161,7 @@ async def test_a_file_that_goes_away_is_unknown(tmp_path: Path, monkeypatch: pyt
     def gone(*args: object) -> None:
         raise PermissionError("not yours")
 
-    monkeypatch.setattr(operations.archives, "unpack", gone)
+    monkeypatch.setattr(archives, "unpack", gone)
     verdict, reasons = await judge(wheel)
     assert verdict["verdict"] == "unknown"
     assert reasons == ["unknown archive: the archive cannot be read: not yours"]
@@ -186,14 +187,14 @@ async def test_one_that_fails_does_not_stop_the_others_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wheels = [make_wheel(tmp_path, f"thing{n}", "1.0", {f"thing{n}.py": PLAIN_SOURCE}, MIT) for n in range(3)]
-    real = operations.metadata.read
+    real = metadata.read
 
     def read(tree: Path, files: list[str], archive: str | None) -> dict[str, Any]:
         if archive == wheels[1].name:
             raise RuntimeError("a fault")
         return real(tree, files, archive)
 
-    monkeypatch.setattr(operations.metadata, "read", read)
+    monkeypatch.setattr(metadata, "read", read)
     outcomes = {}
     async with MemoryOrchestrator() as orchestrator, orchestrator(dataflow.DATAFLOW) as running:
         async for outcome in running.outcomes({wheel.name: inputs(wheel, offline=True) for wheel in wheels}):

@@ -1,7 +1,9 @@
 """Child processes end: by themselves, at their deadline, or when they print too much."""
 
+import asyncio
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,19 +21,27 @@ async def test_standard_input_is_empty() -> None:
     assert ran.out == "''\n"
 
 
-async def test_a_tool_that_does_not_end_is_killed_with_its_children(tmp_path: Path) -> None:
+async def test_a_tool_that_does_not_end_is_killed() -> None:
+    with pytest.raises(ToolFailed, match=r"did not end within 0.2 s"):
+        await run_tool([sys.executable, "-c", "import time; time.sleep(600)"], seconds=0.2)
+
+
+async def test_a_tool_is_killed_with_its_children(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     child = "import time; time.sleep(600)"
     code = (
-        "import os, pathlib, subprocess, sys, time\n"
+        "import os, pathlib, subprocess, sys\n"
         f"child = subprocess.Popen([sys.executable, '-c', {child!r}])\n"
         f"pathlib.Path({str(pids)!r}).write_text(f'{{os.getpid()}} {{child.pid}}')\n"
-        "print('x' * 100, flush=True); time.sleep(600)"
+        "while True: print('x' * 999)"
     )
-    with pytest.raises(ToolFailed, match=r"did not end within 2 s"):
-        await run_tool([sys.executable, "-c", code], seconds=2)
+    with pytest.raises(ToolFailed, match="printed more than 1000 bytes"):
+        await run_tool([sys.executable, "-c", code], seconds=120, limit=1000)
     for pid in map(int, pids.read_text().split()):
-        assert not _runs(pid)
+        deadline = time.monotonic() + 60
+        while _runs(pid):  # the signal is sent; the system may take a moment to deliver it
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0)
 
 
 def _runs(pid: int) -> bool:
@@ -49,11 +59,6 @@ def _signalled(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-async def test_a_tool_that_floods_is_stopped() -> None:
-    with pytest.raises(ToolFailed, match="printed more than 1000 bytes"):
-        await run_tool([sys.executable, "-c", "while True: print('x' * 999)"], seconds=60, limit=1000)
 
 
 async def test_a_tool_that_is_missing_says_so() -> None:
