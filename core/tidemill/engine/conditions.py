@@ -15,7 +15,8 @@ __all__ = ["is_open", "satisfies"]
 def satisfies(door: Door, item: Item) -> bool:
     """Say whether an input satisfies a group of conditions: it is truthy and descends as the source asks.
 
-    What the value's own ``__bool__`` raises is raised on: a value that is neither true nor false is its maker's failure.
+    What the value's own ``__bool__`` raises is raised on: a value that is neither true nor false is its maker's
+    failure.
     """
     if door.paths and not any(has_path(item, path) for path in door.paths):
         return False

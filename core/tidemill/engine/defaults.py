@@ -1,8 +1,9 @@
 """Defaults: when a parameter takes the default of its definition.
 
-At once, when only given inputs could stand there and none was given. Otherwise when the context is quiet: then nothing is on
-its way, and an input could only still come from operations that themselves wait for a default. Among those that
-wait, the ones go first that no other can reach; in a circle all go together. So the outcome does not depend on any order.
+At once, when only given inputs could stand there and none was given. Otherwise when the context is quiet: then
+nothing is on its way, and an input could only still come from operations that themselves wait for a default. Among
+those that wait, the ones go first that no other can reach; in a circle all go together. So the outcome does not
+depend on any order.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from tidemill.engine.inputs import FIRST
 from tidemill.engine.operations import Channel
 from tidemill.engine.parameters import ParameterSet
 from tidemill.errors import did_you_mean, shown
@@ -50,7 +51,7 @@ def given_by(
     """
     if returned is None:
         return []
-    if not isinstance(returned, Mapping):
+    if type(returned) is not dict and not isinstance(returned, Mapping):
         raise Refused("OutputShape", _shape(operation, f"it returned {type_name(returned)} {shown(returned)}"))
     outputs = operation.outputs
     given: list[Given] = []
@@ -60,7 +61,8 @@ def given_by(
             raise Refused("OutputShape", _shape(operation, f'it gave "{name}" {did_you_mean(str(name), outputs)}'))
         channel = channel_of(operation, name)
         if not output.expand:
-            given.append((channel, _accepted(operation, output, channel, value, limits), (emission, 0)))
+            place = (emission, 0) if emission else FIRST
+            given.append((channel, _accepted(operation, output, channel, value, limits), place))
             continue
         for element, item in enumerate(_elements(operation, output, value)):
             if limits.outputs is not None and element >= limits.outputs:

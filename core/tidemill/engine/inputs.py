@@ -24,10 +24,10 @@ FIRST = (0, 0)
 class Item:
     """An input inside a context.
 
-    ``number`` counts the inputs of the context; ``channel`` has its origin and definition; ``parents`` are the inputs of
-    the parameter set that gave it, in the order of the parameters; ``position`` is (emission, element) of an output and
-    (0, place as given) of a seed; ``locks`` are the numbers of the locked inputs among itself and its ancestors.
-    A default that a parameter took is an item without a channel.
+    ``number`` counts the inputs of the context; ``channel`` has its origin and definition; ``parents`` are the inputs
+    of the parameter set that gave it, in the order of the parameters; ``position`` is (emission, element) of an
+    output and (0, place as given) of a seed; ``locks`` are the numbers of the locked inputs among itself and its
+    ancestors. A default that a parameter took is an item without a channel.
     """
 
     __slots__ = ("channel", "locks", "number", "parents", "position", "value")

@@ -1,8 +1,8 @@
 """Lineage: the identity of every input and parameter set, and what it was made from.
 
 Identities are digests of length-prefixed parts (so no part can run into the next), the same in every process and for
-every order of events: a seed is named by its uid, or by its definition and place; a parameter set by its operation and the
-identities of its inputs; an output by its parameter set, its name and its place.
+every order of events: a seed is named by its uid, or by its definition and place; a parameter set by its operation
+and the identities of its inputs; an output by its parameter set, its name and its place.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def _output_id(context: str, item: Item, made_by: str) -> str:
 
 
 def lineage_of(context: str, items: Iterable[Item], uids: dict[int, str]) -> list[LineageRecord]:
-    """Return the record of every input. ``items`` are in the order of their numbers; ``uids`` names the seeds, by number,
-    that were given an identity."""
+    """Return the record of every input. ``items`` are in the order of their numbers; ``uids`` names the seeds, by
+    number, that were given an identity."""
     known: dict[int, str] = {}
     sets: dict[tuple[int, ...], str] = {}
     records = []

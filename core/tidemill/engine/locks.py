@@ -1,8 +1,8 @@
 """Lock network, decided: all or none, first come, first served.
 
-A parameter set that needs locks stands in the queue of each of them, in the order in which it was taken, and goes when it is
-first in all. The oldest one waiting is first everywhere it stands, so something always moves; nothing is held
-while waiting, so nothing can block in a circle. A holder stays first until it leaves.
+A parameter set that needs locks stands in the queue of each of them, in the order in which it was taken, and goes
+when it is first in all. The oldest one waiting is first everywhere it stands, so something always moves; nothing is
+held while waiting, so nothing can block in a circle. A holder stays first until it leaves.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """Matching: which combinations a new input makes. A combination is found by its youngest input.
 
 The inputs of a context are numbered. Each parameter of an operation has a list of candidates, in the order of their
-numbers. An arrival ``x`` that stands at parameter ``i`` is combined, at the parameters before ``i``, with what is *older*
-than ``x``, and at those after ``i`` with what is not *younger*. So every combination comes out exactly once, whoever
-arrives first, also when one input can stand at several parameters; and the cost is that of the new combinations.
+numbers. An arrival ``x`` that stands at parameter ``i`` is combined, at the parameters before ``i``, with what is
+*older* than ``x``, and at those after ``i`` with what is not *younger*. So every combination comes out exactly once,
+whoever arrives first, also when one input can stand at several parameters; and the cost is that of the new
+combinations.
 
 As the lists only ever grow at their ends, "older than x" is a prefix of a list. The combinations of one arrival are
-therefore a *box*: a range in each list. A box takes a few words of memory however many combinations it holds, and can be
-walked in pieces, later (`engine.expansion`).
+therefore a *box*: a range in each list. A box takes a few words of memory however many combinations it holds, and can
+be walked in pieces, later (`engine.expansion`).
 """
 
 from __future__ import annotations

@@ -25,11 +25,14 @@ DROPPED = "dropped"
 class ParameterSet:
     """One combination of inputs for one operation.
 
-    ``items`` are its inputs in the order of the parameters. ``tries`` counts failures, ``lost`` workers that vanished with
-    it, ``emitted`` the emissions of a generator that are stored. ``children`` are the endings of its child contexts.
+    ``items`` are its inputs in the order of the parameters. ``tries`` counts failures, ``lost`` workers that vanished
+    with it, ``emitted`` the emissions of a generator that are stored. ``children`` are the endings of its child
+    contexts.
     """
 
-    __slots__ = ("children", "context", "emitted", "given", "items", "locks", "lost", "operation", "state", "tries", "worker")  # fmt: skip
+    __slots__ = (
+        "children", "context", "emitted", "given", "items", "locks", "lost", "operation", "state", "tries", "worker",
+    )  # fmt: skip
 
     def __init__(self, context: Any, operation: PlannedOperation, items: tuple[Item, ...]) -> None:
         self.context = context
@@ -46,7 +49,10 @@ class ParameterSet:
 
     def arguments(self) -> dict[str, Any]:
         """Return what the operation is called with: parameter names and values."""
-        return {name: item.value for name, item in zip(self.operation.names, self.items, strict=True)}
+        items = self.items
+        if len(items) == 1:  # most operations; the general form costs three times as much
+            return {self.operation.names[0]: items[0].value}
+        return {name: item.value for name, item in zip(self.operation.names, items, strict=True)}
 
     def __repr__(self) -> str:
         given = ", ".join(f"{name}=#{item.number}" for name, item in zip(self.operation.names, self.items, strict=True))

@@ -26,9 +26,9 @@ Origin = str | tuple[str, str]
 class Input:
     """A value, what it is, and where it comes from.
 
-    ``origin`` is ``"seed"``, any other word, or (operation instance, output name); ``parents`` are the inputs it was made
-    from. ``uid`` makes adding it again harmless: one uid is one input of a context. Values are never compared, two
-    inputs with equal values are two inputs. A callable ``validate`` of the definition is applied here, once.
+    ``origin`` is ``"seed"``, any other word, or (operation instance, output name); ``parents`` are the inputs it was
+    made from. ``uid`` makes adding it again harmless: one uid is one input of a context. Values are never compared,
+    two inputs with equal values are two inputs. A callable ``validate`` of the definition is applied here, once.
 
     Raises `InputValidationError` when that callable refuses the value.
     """

@@ -17,9 +17,10 @@ __all__ = ["Limits"]
 class Limits:
     """What one context may grow to; None is no limit.
 
-    ``inputs`` and ``parameter_sets`` count over the life of the context, ``outputs`` counts the inputs that one parameter
-    set gives. ``value_bytes`` and ``value_depth`` bound one value (lengths of its strings and bytes, levels of its
-    lists and mappings). ``subflow_depth`` is how deep data flows may run data flows, ``contexts`` how many one run may open.
+    ``inputs`` and ``parameter_sets`` count over the life of the context, ``outputs`` counts the inputs that one
+    parameter set gives. ``value_bytes`` and ``value_depth`` bound one value (lengths of its strings and bytes, levels
+    of its lists and mappings). ``subflow_depth`` is how deep data flows may run data flows, ``contexts`` how many one
+    run may open.
     """
 
     inputs: int | None = 1_000_000

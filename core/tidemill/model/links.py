@@ -17,7 +17,8 @@ __all__ = ["link", "unlink"]
 def link(exported: Mapping[str, Any]) -> dict[str, Any]:
     """Return the linked form of an exported data flow.
 
-    Raises `TidemillError` (DefinitionConflict) when two definitions of one name differ: one name can stand for one only.
+    Raises `TidemillError` (DefinitionConflict) when two definitions of one name differ: one name can stand for one
+    only.
     """
     linked: dict[str, Any] = copy.deepcopy(dict(exported))
     definitions: dict[str, Any] = {}

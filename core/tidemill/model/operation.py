@@ -32,12 +32,13 @@ class Stage(enum.Enum):
 class Operation:
     """The prototype of an operation.
 
-    ``inputs`` and ``outputs`` map names to definitions; ``conditions`` open its gate (``conditions_mode``: all of them,
-    or any); outputs in ``expand`` are lists whose elements become inputs. ``instance_name`` is its name within a data flow
-    and ``name`` finds its implementation. ``validator`` marks the checker of a definition. ``retry`` is the number of tries,
-    ``backoff`` the seconds before the second (doubled for each further one), ``timeout`` the seconds one try may
-    take. ``executor`` is where it runs (None: the event loop for coroutines, a thread for functions), ``concurrency``
-    how many parameter sets of it may run at once, ``pool`` the kind of worker it belongs to.
+    ``inputs`` and ``outputs`` map names to definitions; ``conditions`` open its gate (``conditions_mode``: all of
+    them, or any); outputs in ``expand`` are lists whose elements become inputs. ``instance_name`` is its name within
+    a data flow and ``name`` finds its implementation. ``validator`` marks the checker of a definition. ``retry`` is
+    the number of tries, ``backoff`` the seconds before the second (doubled for each further one), ``timeout`` the
+    seconds one try may take. ``executor`` is where it runs (None: the event loop for coroutines, a thread for
+    functions), ``concurrency`` how many parameter sets of it may run at once, ``pool`` the kind of worker it belongs
+    to.
     """
 
     name: str

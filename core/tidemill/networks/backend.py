@@ -78,7 +78,8 @@ class Backend(Protocol):
     async def open(
         self, context: str, plan: Plan, inputs: Sequence[Input], *, strict: bool = True, hold: bool = False
     ) -> None:
-        """Open a context with its first inputs. ``hold`` keeps its intake open until `close`: it does not go quiet before.
+        """Open a context with its first inputs. ``hold`` keeps its intake open until `close`: it does not go quiet
+        before.
 
         Raises `DuplicateContext`, and `InvalidInput` for an input that is refused; nothing is opened then.
         """
@@ -87,8 +88,8 @@ class Backend(Protocol):
     async def add(self, context: str, inputs: Sequence[Input]) -> int:
         """Add inputs to a context that lives and return how many were new.
 
-        Adding is all or nothing: when one input of a batch is refused, nothing of it is stored. An input with a uid that
-        the context knows is not added again. Raises `InvalidInput` for a value that its definition does not
+        Adding is all or nothing: when one input of a batch is refused, nothing of it is stored. An input with a uid
+        that the context knows is not added again. Raises `InvalidInput` for a value that its definition does not
         allow, `ContextClosed` when it is too late.
         """
         ...

@@ -1,7 +1,8 @@
 """Operation implementation network: gets parameter sets run somewhere, and hears what became of them.
 
 A worker calls `cycle` with what it has finished and with how many it can take. Whatever it reports is settled in one
-step: outputs stored, combinations matched and checked for redundancy, locks taken, what is due dispatched, stages moved on.
+step: outputs stored, combinations matched and checked for redundancy, locks taken, what is due dispatched, stages
+moved on.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Completed:
     """The operation has returned this mapping (or None). ``notes`` are remarks for the record of the run."""
 
@@ -37,7 +38,7 @@ class Completed:
     notes: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Emitted:
     """A generator has yielded this mapping, its ``emission``-th (from 0). It still runs."""
 
@@ -46,7 +47,7 @@ class Emitted:
     returned: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Failed:
     """This try has failed. Whether there is another one is not the worker's to decide."""
 
@@ -54,7 +55,7 @@ class Failed:
     failure: OperationFailure
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lost:
     """The process that ran it vanished: no failure of the operation, unless that happens again and again."""
 
@@ -62,14 +63,14 @@ class Lost:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Released:
     """The worker hands it back without having tried."""
 
     parameter_set: ParameterSet
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Child:
     """A child context to open: its name within its parent, its plan and its inputs."""
 
@@ -79,7 +80,7 @@ class Child:
     strict: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Subflow:
     """The operation runs data flows: it waits for these child contexts, without a worker. When they have all ended it
     is dispatched again, with their endings in ``children``."""

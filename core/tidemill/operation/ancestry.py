@@ -1,7 +1,7 @@
 """Which inputs of a definition each input descends from, for all inputs of a context in one pass.
 
-What a chain of inputs descends from is shared along it and merged only where chains meet, so ten thousand generations below
-one input cost ten thousand steps.
+What a chain of inputs descends from is shared along it and merged only where chains meet, so ten thousand generations
+below one input cost ten thousand steps.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """`run_dataflow`: an operation that runs another data flow, in child contexts.
 
-As it is, it takes ``{context name: [{"value": …, "definition": name}, …]}`` and gives one ``{context name: result}`` for each
-child. With inputs and outputs of one's own (``run_dataflow.op._replace(inputs=…, outputs=…)``) each parameter becomes an input
-of one child context, the first parameter's value names it, and the keys of the result are the outputs.
+As it is, it takes ``{context name: [{"value": …, "definition": name}, …]}`` and gives one ``{context name: result}``
+for each child. With inputs and outputs of one's own (``run_dataflow.op._replace(inputs=…, outputs=…)``) each
+parameter becomes an input of one child context, the first parameter's value names it, and the keys of the result are
+the outputs.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ class run_dataflow(FlowImplementation):
         (result,) = results.values()
         if set(result) != set(operation.outputs):
             raise InvalidCustomRunDataFlowOutputs(
-                f"{operation.instance} declares the outputs {sorted(operation.outputs)}, and the data flow that it runs "
-                f"has the result {sorted(result)}"
+                f"{operation.instance} declares the outputs {sorted(operation.outputs)}, and the data flow that it "
+                f"runs has the result {sorted(result)}"
             )
         return result

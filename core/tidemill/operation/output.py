@@ -124,9 +124,9 @@ class GetMulti(_Getting):
 class GroupBy(OperationImplementationContext):
     """Values of one definition, ordered by the values of another among their ancestors.
 
-    ``spec`` is ``{key: {"group": definition, "by": definition, "nostrict": bool}}``. The values of ``group`` come in the order
-    of the ``by`` values that they descend from (sorted where those can be compared, else in canonical order); those
-    that descend from none are left out.
+    ``spec`` is ``{key: {"group": definition, "by": definition, "nostrict": bool}}``. The values of ``group`` come in
+    the order of the ``by`` values that they descend from (sorted where those can be compared, else in canonical
+    order); those that descend from none are left out.
     """
 
     async def run(self, inputs: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`remap`: picks values out of what other output operations make of the same input network.
 
-Its configuration is a data flow of output operations; its spec says where in their results each key of its own is found.
+Its configuration is a data flow of output operations; its spec says where in their results each key of its own is
+found.
 """
 
 from __future__ import annotations

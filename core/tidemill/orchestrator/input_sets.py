@@ -15,7 +15,8 @@ from tidemill.model.input import Input
 __all__ = ["InputSets", "normalised"]
 
 InputSets = Any
-"""A mapping {context: [Input, …]}, a list of inputs, a `MemoryInputSet`, or an (async) iterable of (context, inputs)."""
+"""A mapping {context: [Input, …]}, a list of inputs, a `MemoryInputSet`, or an (async) iterable of (context,
+inputs)."""
 
 Pair = tuple[BaseInputSetContext, list[Input]]
 

@@ -143,9 +143,9 @@ class MemoryOrchestratorContext:
     ) -> AsyncIterator[tuple[BaseInputSetContext, dict[str, Any]]]:
         """Yield (context, result) as contexts end.
 
-        A context that fails stops no other: `OperationException` is raised when all have ended. Setting ``halt`` cancels
-        what is open and opens no more. ``parent`` is accepted for DFFML's sake and means nothing: child contexts know
-        their parents.
+        A context that fails stops no other: `OperationException` is raised when all have ended. Setting ``halt``
+        cancels what is open and opens no more. ``parent`` is accepted for DFFML's sake and means nothing: child
+        contexts know their parents.
         """
         failures = []
         async for outcome in self.outcomes(*sets, strict=strict, ctx=ctx, halt=halt):

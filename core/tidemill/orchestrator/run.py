@@ -28,9 +28,9 @@ async def run(
     """Run a data flow and yield (context, result) as contexts end.
 
     ``input_sets`` are mappings ``{context: [Input, …]}``, lists of inputs (each a context of its own, or all in
-    ``ctx``), `MemoryInputSet` objects, or (async) iterables of ``(context, [Input, …])``; nothing is one context with the data
-    flow's own seeds. ``strict``: the first failed operation fails its context; `OperationException` is raised when all
-    contexts have ended. ``overlay`` can only be None: overlays are not applied.
+    ``ctx``), `MemoryInputSet` objects, or (async) iterables of ``(context, [Input, …])``; nothing is one context with
+    the data flow's own seeds. ``strict``: the first failed operation fails its context; `OperationException` is
+    raised when all contexts have ended. ``overlay`` can only be None: overlays are not applied.
     """
     chosen = orchestrator if orchestrator is not None else MemoryOrchestrator(seed=seed, max_ctxs=max_ctxs)
     async with chosen as entered, entered(dataflow, strict=strict) as octx:

@@ -191,7 +191,7 @@ def _condition_types(operations: Sequence[PlannedOperation]) -> Iterator[Problem
         for at, definition in enumerate(operation.operation.conditions):
             if checker_of(definition.primitive) is not None and CANONICAL[definition.primitive.lower()] != "bool":
                 said = (
-                    f'the condition "{definition.name}" of "{operation.instance}" is of primitive {definition.primitive}, '
-                    "not bool: any value that is not empty or zero opens it"
+                    f'the condition "{definition.name}" of "{operation.instance}" is a {definition.primitive}, '
+                    "not a bool: any value that is not empty or zero opens it"
                 )
                 yield Problem("ConditionType", pointer("operations", operation.instance, "conditions", at), said)

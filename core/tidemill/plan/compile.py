@@ -1,7 +1,7 @@
 """From a data flow to a plan: names resolved, sources spelt out, problems collected.
 
-Every problem is reported, not only the first, and each names the operation, the parameter and the nearest existing names.
-Neighbours: `plan.check` (what is wrong although every name exists), `plan.graph`, `plan.digest`.
+Every problem is reported, not only the first, and each names the operation, the parameter and the nearest existing
+names. Neighbours: `plan.check` (what is wrong although every name exists), `plan.graph`, `plan.digest`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Who can reach whom: the operations that the outputs of an operation can lead to.
 
-Neighbours: `plan.check` looks for cycles and for what can never run, `engine.defaults` asks whether an input can still come.
+Neighbours: `plan.check` looks for cycles and for what can never run, `engine.defaults` asks whether an input can
+still come.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The plan: a data flow with every name resolved, frozen, and named by the digest of what it says.
 
-Operations, parameters and outputs are numbered in the order of their names, so that a data flow which went through a file
-gives the same plan. Neighbours: `plan.compile` makes plans, `engine` reads them.
+Operations, parameters and outputs are numbered in the order of their names, so that a data flow which went through a
+file gives the same plan. Neighbours: `plan.compile` makes plans, `engine` reads them.
 """
 
 from __future__ import annotations

@@ -33,7 +33,8 @@ _STREAMS = (
 
 
 def name_of(decorated: Any) -> str:
-    """Return the name of the operation that a function or class becomes: ``module:name``, or ``name`` in ``__main__``."""
+    """Return the name of the operation that a function or class becomes: ``module:name``, or ``name`` in
+    ``__main__``."""
     name = str(decorated.__qualname__).rsplit("<locals>.", 1)[-1]
     if name == "<lambda>":
         raise LoadError("a lambda has no name: give @op(name=...)", reason="SignatureMismatch")
@@ -78,7 +79,8 @@ def inputs_of(function: Callable[..., Any], operation: str, config_cls: type | N
 
 
 def outputs_of(function: Callable[..., Any], operation: str) -> dict[str, Definition]:
-    """Return the definition of what a function returns, as the output ``result``; none if it says it returns nothing."""
+    """Return the definition of what a function returns, as the output ``result``; none if it says it returns
+    nothing."""
     hint = _hints(function).get("return", inspect.Signature.empty)
     if hint in (None, type(None), inspect.Signature.empty):
         return {}

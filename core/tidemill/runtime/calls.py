@@ -209,10 +209,10 @@ class Caller:
         reason = "OutputNotSerialisable" if what == "unserialisable" else "Exit"
         return Failed(parameter_set, refusal(parameter_set, reason, str(value)))
 
-    async def _one_process(self, call: Any, timeout: float | None) -> Any:
+    async def _one_process(self, call: Any, seconds: float | None) -> Any:
         started: list[Any] = []
         try:
-            return await self._one_off.run(lambda: one_off(call, timeout, started.append))
+            return await self._one_off.run(lambda: one_off(call, seconds, started.append))
         except asyncio.CancelledError:
             for process in started:
                 kill(process)

@@ -1,7 +1,8 @@
 """`op`: makes an operation, and its implementation, of a function or of an implementation context.
 
-What is decorated stays what it is, and gains ``.op`` (the prototype), ``.imp`` (the implementation class) and ``.test`` (one
-call outside any data flow). Neighbours: `runtime.annotations` (definitions from a signature), `runtime.implementation`.
+What is decorated stays what it is, and gains ``.op`` (the prototype), ``.imp`` (the implementation class) and
+``.test`` (one call outside any data flow). Neighbours: `runtime.annotations` (definitions from a signature),
+`runtime.implementation`.
 """
 
 from __future__ import annotations

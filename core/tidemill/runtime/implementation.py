@@ -81,8 +81,8 @@ class OperationImplementationContext(_Stacked):
 
 
 class OperationImplementation(_Stacked):
-    """The code behind one operation instance. ``op`` is the operation, ``CONTEXT`` the class of its calls and ``CONFIG``
-    that of its configuration (None: anything)."""
+    """The code behind one operation instance. ``op`` is the operation, ``CONTEXT`` the class of its calls and
+    ``CONFIG`` that of its configuration (None: anything)."""
 
     op: ClassVar[Operation]
     CONTEXT: ClassVar[type[OperationImplementationContext]]
@@ -121,7 +121,8 @@ def _members(place: Any) -> list[Any]:
 
 
 def opimp_in(place: Any) -> list[type[OperationImplementation]]:
-    """Return the implementations among the members of a module, class or mapping (such as ``sys.modules[__name__]``)."""
+    """Return the implementations among the members of a module, class or mapping (such as
+    ``sys.modules[__name__]``)."""
     members = _members(place)
     own = [member for member in members if isopimp(member)]
     return own + [member.imp for member in members if not isopimp(member) and isopimp(getattr(member, "imp", None))]

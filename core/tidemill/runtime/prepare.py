@@ -61,7 +61,8 @@ class Implementations:
     async def enter(self, dataflow: DataFlow) -> Plan:
         """Compile a data flow and enter its implementations, and those of the data flows that it runs; return the plan.
 
-        Raises `InvalidFlow` for one that is wrong (SubflowCycle: that runs itself), `LoadError` for code that is missing.
+        Raises `InvalidFlow` for one that is wrong (SubflowCycle: that runs itself), `LoadError` for code that is
+        missing.
         """
         return await self._enter(dataflow, ())
 
@@ -135,8 +136,8 @@ def _kind(
     if executor in ("process", "subprocess"):
         if not plain:
             said = (
-                f'"{operation.instance}" asks for the executor {executor}, but only a plain function can run in another '
-                "process: without self, logger, env, config, imp_enter and ctx_enter"
+                f'"{operation.instance}" asks for the executor {executor}, but only a plain function can run in '
+                "another process: without self, logger, env, config, imp_enter and ctx_enter"
             )
             raise InvalidFlow([Problem("InvalidExecutor", pointer("operations", operation.instance, "executor"), said)])
         return executor

@@ -1,7 +1,7 @@
 """Processes for operations that need a core of their own, or that cannot be trusted to end.
 
-`Pool` keeps children and gives each one call at a time; `one_off` starts a child for one call. In both, a child that dies
-or outlives its time takes its own call with it and nothing else. Neighbour: `runtime.children`, the other side.
+`Pool` keeps children and gives each one call at a time; `one_off` starts a child for one call. In both, a child that
+dies or outlives its time takes its own call with it and nothing else. Neighbour: `runtime.children`, the other side.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Pool:
         self.size = size or os.cpu_count() or 1
         self._pool: Any = None
 
-    async def run(self, call: Call, timeout: float | None) -> Outcome:
+    async def run(self, call: Call, seconds: float | None) -> Outcome:
         """Return the outcome of a call in a child of the pool. Raises `ChildDied` and `ChildTimeout`."""
         from concurrent.futures import TimeoutError as FutureTimeout
 
@@ -64,13 +64,13 @@ class Pool:
 
         if self._pool is None:
             self._pool = ProcessPool(max_workers=self.size, context=_context())
-        future = self._pool.schedule(run_encoded, args=list(call), timeout=timeout)
+        future = self._pool.schedule(run_encoded, args=list(call), timeout=seconds)
         try:
             return outcome_of(await asyncio.wrap_future(future))
         except ProcessExpired as error:
             raise ChildDied(_exit_text(error.exitcode)) from error
         except (TimeoutError, FutureTimeout) as error:
-            raise ChildTimeout(f"it has not returned within {timeout:g} s; its process was killed") from error
+            raise ChildTimeout(f"it has not returned within {seconds:g} s; its process was killed") from error
 
     def close(self) -> None:
         """Kill the children."""
@@ -93,7 +93,7 @@ def _serve_one(connection: Any, call: Call) -> None:
     connection.close()
 
 
-def one_off(call: Call, timeout: float | None, started: Callable[[Any], None]) -> Outcome:
+def one_off(call: Call, seconds: float | None, started: Callable[[Any], None]) -> Outcome:
     """Return the outcome of a call in a process of its own; blocks, so it is called on a thread. ``started`` gets the
     process, to kill it with `kill`. Raises `ChildDied` and `ChildTimeout`."""
     context = _context()
@@ -103,9 +103,9 @@ def one_off(call: Call, timeout: float | None, started: Callable[[Any], None]) -
     theirs.close()
     started(process)
     try:
-        ready = multiprocessing.connection.wait([ours, process.sentinel], timeout)
+        ready = multiprocessing.connection.wait([ours, process.sentinel], seconds)
         if not ready:
-            raise ChildTimeout(f"it has not returned within {timeout:g} s; its process was killed")
+            raise ChildTimeout(f"it has not returned within {seconds:g} s; its process was killed")
         try:
             return outcome_of(ours.recv_bytes())
         except (EOFError, OSError) as error:

@@ -1,8 +1,9 @@
 """The worker inside this process: leases parameter sets, calls operations, reports what became of them.
 
-It has *slots*: tasks that each lease one parameter set, await its operation and report it with the next lease, so that an
-operation costs one call of the backend and no task of its own. While a slot waits in an operation another one is needed for
-what is ready; whether that is so is looked at when the loop gets to it, so operations that never wait share one slot.
+It has *slots*: tasks that each lease one parameter set, await its operation and report it with the next lease, so
+that an operation costs one call of the backend and no task of its own. While a slot waits in an operation another one
+is needed for what is ready; whether that is so is looked at when the loop gets to it, so operations that never wait
+share one slot.
 """
 
 from __future__ import annotations

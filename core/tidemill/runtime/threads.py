@@ -1,7 +1,7 @@
 """Threads for operations that block. They are daemons: one that never returns is given up, and holds up nothing.
 
-`concurrent.futures.ThreadPoolExecutor` is not used because the interpreter waits for its threads at exit, so that one hung
-operation would hang the program after its results are out.
+`concurrent.futures.ThreadPoolExecutor` is not used because the interpreter waits for its threads at exit, so that one
+hung operation would hang the program after its results are out.
 """
 
 from __future__ import annotations
@@ -11,12 +11,23 @@ import contextvars
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 __all__ = ["Abandoned", "Threads"]
 
-Work = tuple[Callable[[], Any], "asyncio.Future[Any]", "threading.Event"]
+
+class _Start:
+    """When a thread took the work, by the monotonic clock."""
+
+    __slots__ = ("at",)
+
+    def __init__(self) -> None:
+        self.at: float | None = None
+
+
+Work = tuple[Callable[[], Any], "asyncio.Future[Any]", _Start]
 
 
 class Abandoned(Exception):
@@ -33,40 +44,40 @@ class Threads:
         self._free = 0
         self._closed = False
 
-    async def run(self, call: Callable[[], Any], timeout: float | None = None) -> Any:
+    async def run(self, call: Callable[[], Any], seconds: float | None = None) -> Any:
         """Return what ``call`` returns, called on a thread with the caller's context variables.
 
-        The time runs from when a thread takes it. Raises `Abandoned` when that was more than ``timeout`` seconds ago; the
-        thread is replaced.
+        The time runs from when a thread takes it. Raises `Abandoned` when that was more than ``seconds`` ago;
+        the thread is replaced.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        started = threading.Event()
+        started = _Start()
         context = contextvars.copy_context()
         self._work.put((lambda: context.run(call), future, started))
         self._free -= 1
         if self._free < 0 and self._threads < self.size:
             self._start(loop)
-        if timeout is None:
+        if seconds is None:
             return await future
-        return await self._bounded(future, started, timeout, loop)
+        return await self._bounded(future, started, seconds, loop)
 
     async def _bounded(
         self,
         future: asyncio.Future[Any],
-        started: threading.Event,
-        timeout: float,
+        started: _Start,
+        seconds: float,
         loop: asyncio.AbstractEventLoop,
     ) -> Any:
-        while True:
-            done, _ = await asyncio.wait([future], timeout=timeout)
+        left = seconds
+        while left > 0:
+            done, _ = await asyncio.wait([future], timeout=left)
             if done:
                 return future.result()
-            if started.is_set():
-                break  # it has had a thread for some of this time at least; queueing before that is forgiven once
+            left = seconds if started.at is None else seconds - (time.monotonic() - started.at)
         future.cancel()
         self._start(loop)
-        raise Abandoned(f"it has not returned within {timeout:g} s; its thread was given up")
+        raise Abandoned(f"it has not returned within {seconds:g} s; its thread was given up")
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._threads += 1
@@ -76,7 +87,7 @@ class Threads:
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         while (work := self._work.get()) is not None:
             call, future, started = work
-            started.set()
+            started.at = time.monotonic()
             try:
                 settle: Callable[[], None] = _with_result(future, call())
             except BaseException as error:

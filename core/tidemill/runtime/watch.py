@@ -24,7 +24,8 @@ logger = logging.getLogger("tidemill.watch")
 
 
 class Interrupted(BaseException):
-    """Raised inside an operation that blocks the event loop beyond its timeout; no operation is expected to catch it."""
+    """Raised inside an operation that blocks the event loop beyond its timeout; no operation is expected to catch
+    it."""
 
 
 class LoopWatch:

@@ -1,7 +1,7 @@
 """The memory backend: the verbs of a context, each one step, over the five networks beside it.
 
-What becomes of a report is in `backends.memory.settle`, what follows from a new input in `backends.memory.flowing`; this file
-opens contexts, takes inputs, moves stages on and ends contexts.
+What becomes of a report is in `backends.memory.settle`, what follows from a new input in `backends.memory.flowing`;
+this file opens contexts, takes inputs, moves stages on and ends contexts.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ Later = Callable[[float, Callable[[], None]], object]
 class MemoryBackend:
     """Contexts, and the networks they work on, in this process.
 
-    ``choose`` picks what is leased next (see `Ready`); ``later`` is where time comes from, the running loop's by default.
-    ``lineage`` keeps the inputs of ended contexts for as long as their endings are kept.
+    ``choose`` picks what is leased next (see `Ready`); ``later`` is where time comes from, the running loop's by
+    default. ``lineage`` keeps the inputs of ended contexts for as long as their endings are kept.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class MemoryBackend:
         context.parent = parent
         context.depth = parent.context.depth + 1 if parent is not None else 0
         network = self.inputs
-        seeds = network.check(context, plan.seed) if plan.seed else []
+        seeds = network.seeds(context)
         offers = network.check(context, inputs)
         self._contexts[name] = context
         context.held = hold
@@ -188,6 +188,7 @@ class MemoryBackend:
             parameter_sets=len(context.taken),
             lineage=_lineage_of(context) if self._lineage else _no_lineage,
         )
+        context.results.clear()  # they lead back here: without them the context is freed at once
         context.ended(ending)
 
     def _cancel_running(self, context: MemoryContext) -> None:

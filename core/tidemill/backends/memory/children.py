@@ -1,7 +1,7 @@
 """Child contexts in memory: an operation that runs data flows waits for them, and holds no worker while it does.
 
-Where a data flow forwards inputs into them, child contexts are held open until nothing else of the parent can give any more
-of those; then they get all at once, in canonical order. So what a child sees is no matter of timing.
+Where a data flow forwards inputs into them, child contexts are held open until nothing else of the parent can give
+any more of those; then they get all at once, in canonical order. So what a child sees is no matter of timing.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Children:
         return f"data flows run data flows {context.depth + 1} levels deep; limit {limit}"
 
     def open(self, parent: ParameterSet, children: Sequence[Child]) -> None:
-        """Open the child contexts of a parameter set that has been taken from its worker. One that cannot be opened ends
-        at once, as failed."""
+        """Open the child contexts of a parameter set that has been taken from its worker. One that cannot be opened
+        ends at once, as failed."""
         context: MemoryContext = parent.context
         parent.state = PARENT
         parent.children = []
@@ -105,7 +105,8 @@ class Children:
                     self._stages.fail(child, OperationFailure("Cancelled", said, context=child.name))
 
     def release(self, context: MemoryContext) -> bool:
-        """Feed the child contexts that were held open and let them go on; say that the context has to be looked at again."""
+        """Feed the child contexts that were held open and let them go on; say that the context has to be looked at
+        again."""
         held = [(parent, child) for parent, opened in context.parents.items() for child in opened if child.held]
         context.holding = 0
         rank_of = ranks(context.items)
@@ -119,8 +120,8 @@ class Children:
         return True
 
     def _forward(self, child: MemoryContext, item: Item) -> None:
-        """Give a child context an input of its parent: under its own origin if the child's data flow knows that, else as
-        a seed."""
+        """Give a child context an input of its parent: under its own origin if the child's data flow knows that, else
+        as a seed."""
         channel = item.channel
         assert channel is not None
         self._flowing.give(child, [(self._channel(child, channel), item.value, (), "")])

@@ -22,16 +22,15 @@ __all__ = ["MemoryContext"]
 class MemoryContext:
     """The state of one context.
 
-    ``open`` counts what is not finished: parameter sets that are taken and not completed, and boxes still to be expanded.
-    It is changed in the step that makes or ends the work, children before parents; at zero the context is quiet.
-    ``stage`` is None while the work of a failed context is dropped, and after its end.
+    ``open`` counts what is not finished: parameter sets that are taken and not completed, and boxes still to be
+    expanded. It is changed in the step that makes or ends the work, children before parents; at zero the context is
+    quiet. ``stage`` is None while the work of a failed context is dropped, and after its end.
     """
 
     __slots__ = (
-        "active", "backlog", "bound", "boxes", "candidates", "closed", "deduped", "depth", "ended", "failed_stage", "failure",
-        "failures", "given", "held", "holding", "items", "leased", "name", "notes", "open", "parent", "parents", "promised", "queues",
-        "results", "satisfied", "stage", "strict", "taken", "uids", "visible",
-
+        "active", "backlog", "bound", "boxes", "candidates", "closed", "deduped", "depth", "ended", "failed_stage",
+        "failure", "failures", "given", "held", "holding", "items", "leased", "name", "notes", "open", "parent",
+        "parents", "promised", "queues", "results", "satisfied", "stage", "strict", "taken", "uids", "visible",
     )  # fmt: skip
 
     def __init__(self, name: str, bound: Bound, strict: bool, ended: Callable[[Ending], None]) -> None:

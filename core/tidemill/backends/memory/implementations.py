@@ -14,7 +14,7 @@ from tidemill.engine.parameters import DISPATCHED, DROPPED, LEASED, ParameterSet
 from tidemill.networks.implementations import Report
 from tidemill.plan.plan import PlannedOperation
 
-__all__ = ["Ready", "MemoryOperationImplementationNetwork"]
+__all__ = ["MemoryOperationImplementationNetwork", "Ready"]
 
 
 class Ready:

@@ -25,39 +25,46 @@ Offer = tuple[Channel, Any, tuple[Item, ...], str]
 class MemoryInputNetwork:
     """Keeps the inputs of all contexts, each with its number, its parents and the locks that it carries."""
 
+    def seeds(self, context: MemoryContext) -> Sequence[Offer]:
+        """Return the inputs that the data flow itself brings; they are checked for its first context."""
+        bound = context.bound
+        if bound.seeds is None:
+            bound.seeds = tuple(self.check(context, bound.plan.seed))
+        return bound.seeds
+
     def check(self, context: MemoryContext, inputs: Sequence[Input]) -> list[Offer]:
-        """Return what is new among ``inputs``, ready to be stored. Raises `InvalidInput`; nothing has been stored then."""
+        """Return what is new among ``inputs``, ready to be stored. Raises `InvalidInput`; nothing has been stored
+        then."""
         limits = context.bound.plan.limits
         if limits.inputs is not None and len(context.items) + len(inputs) > limits.inputs:
             said = f"{len(context.items) + len(inputs)} inputs in one context; limit {limits.inputs}"
             raise InvalidInput(said, reason="InputLimitExceeded", path="/inputs")
-        known = dict.fromkeys(context.uids)
         offers: list[Offer] = []
         batch: dict[str, Any] = {}
         for at, item in enumerate(inputs):
-            uid = item.given_uid
-            if uid and uid in batch or uid in known:
-                self._refuse_conflict(context, item, batch, at)
-                continue
-            if uid:
-                batch[uid] = item.value
             channel = self._channel(context, item, at)
+            uid = item.given_uid
+            if uid:
+                if uid in batch or uid in context.uids:
+                    self._refuse_conflict(context, item, batch, at)
+                    continue
+                batch[uid] = item.value
             _refuse_wrong_value(channel, item, limits, at)
-            offers.append((channel, item.value, self._parents(context, item, at), uid))
+            offers.append((channel, item.value, self._parents(context, item, at) if item.parents else (), uid))
         return offers
 
     def _channel(self, context: MemoryContext, item: Input, at: int) -> Channel:
         if not isinstance(item, Input):
             raise InvalidInput(f"{shown(item)} is no Input", reason="InvalidInput", path=pointer("inputs", at))
-        channels = context.bound.channels
+        bound = context.bound
         if isinstance(item.origin, str):
-            return channels.given(item.origin, item.definition)
+            return bound.given(item.origin, item.definition)
         instance, output = item.origin
-        operation = context.bound.plan.instances.get(instance)
+        operation = bound.plan.instances.get(instance)
         if operation is None or output not in operation.outputs:
             said = f'the input says that "{instance}" gave it as "{output}", but the data flow has no such output'
             raise InvalidInput(said, reason="UnknownOrigin", path=pointer("inputs", at, "origin"))
-        return channels.output(operation, output)
+        return bound.output(operation, output)
 
     def _refuse_conflict(self, context: MemoryContext, item: Input, batch: dict[str, Any], at: int) -> None:
         uid = item.given_uid
@@ -134,17 +141,18 @@ def _is_repeated(context: MemoryContext, channel: Channel, value: Any) -> bool:
 
 def _refuse_wrong_value(channel: Channel, item: Input, limits: Limits, at: int) -> None:
     definition, value = channel.definition, item.value
-    path = pointer("inputs", at, definition.name)
+    check = channel.check
+    refused: tuple[str, str] | None = None
     if value is None:
         if not definition.nullable:
-            said = f'"{definition.name}" is {definition.primitive} and cannot be null'
-            raise InvalidInput(said, reason="NullValue", path=path)
-        return
-    check = channel.check
-    if check is not None and type(value) is not check[0] and not check[1](value):
+            refused = "NullValue", f'"{definition.name}" is {definition.primitive} and cannot be null'
+    elif check is not None and type(value) is not check[0] and not check[1](value):
         said = f'"{definition.name}": expected {definition.primitive}, got {type_name(value)} {shown(value)}'
-        raise InvalidInput(said, reason="TypeMismatch", path=path)
-    problem = too_large(value, limits)
-    if problem is not None:
-        reason = "ValueTooLarge" if problem[0] == "OutputTooLarge" else problem[0]
-        raise InvalidInput(f'"{definition.name}": {problem[1]}', reason=reason, path=path)
+        refused = "TypeMismatch", said
+    elif limits.value_bytes is not None or limits.value_depth is not None:
+        problem = too_large(value, limits)
+        if problem is not None:
+            reason = "ValueTooLarge" if problem[0] == "OutputTooLarge" else problem[0]
+            refused = reason, f'"{definition.name}": {problem[1]}'
+    if refused is not None:
+        raise InvalidInput(refused[1], reason=refused[0], path=pointer("inputs", at, definition.name))

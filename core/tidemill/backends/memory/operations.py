@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from tidemill.engine.inputs import Item
 from tidemill.engine.operations import Channel, Channels
+from tidemill.model.definition import Definition
 from tidemill.model.input import Origin
 from tidemill.model.operation import Stage
 from tidemill.networks.backend import Counts
@@ -27,15 +29,23 @@ class Bound:
         self.autostart = tuple(op for op in ungated if op.stage is Stage.PROCESSING and not op.parameters)
         self.has_defaults = any(p.has_default for op in plan.operations for p in op.parameters)
         self.forwards = any(op.forwards for op in plan.operations)
-        self._outputs: dict[tuple[int, str], Channel] = {}
+        self.seeds: tuple[Any, ...] | None = None  # the plan's own inputs, checked, for every context to start with
+        self._given: dict[tuple[str, str], Channel] = {}
+        self._outputs = [{name: self.channels.output(op, name) for name in op.outputs} for op in plan.operations]
+
+    def given(self, origin: str, definition: Definition) -> Channel:
+        """Return the channel of inputs given from outside."""
+        key = (origin, definition.name)
+        channel = self._given.get(key)
+        if channel is None:
+            channel = self.channels.given(origin, definition)
+            if definition.name in self.plan.definitions:  # names that users make up must not pile up here
+                self._given[key] = channel
+        return channel
 
     def output(self, operation: PlannedOperation, name: str) -> Channel:
         """Return the channel of an output."""
-        key = (operation.index, name)
-        channel = self._outputs.get(key)
-        if channel is None:
-            channel = self._outputs[key] = self.channels.output(operation, name)
-        return channel
+        return self._outputs[operation.index][name]
 
     def arrival(self, channel: Channel, parents: Sequence[Item]) -> Channel:
         """Return the channel under which an output enters: what a validator gave stands for what it was given."""
