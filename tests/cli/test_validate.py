@@ -178,7 +178,9 @@ def test_an_unknown_field(error: One) -> None:
 
 def test_a_key_that_is_there_twice(error: One) -> None:
     assert error(BASE + "seed: []\noperations: {}\n") == (
-        "DuplicateKey", "/operations", "'operations' is defined twice (lines 6, 9); keep one of them (f.yaml, line 9, column 1)",
+        "DuplicateKey",
+        "/operations",
+        "'operations' is defined twice (lines 6, 9); keep one of them (f.yaml, line 9, column 1)",
     )  # fmt: skip
 
 
@@ -204,7 +206,7 @@ def test_a_seed_that_is_not_finite(scalar: str, error: One) -> None:
 
 def test_bytes_that_are_not_utf_8(error: One) -> None:
     assert error(BASE.encode() + b"# \xff\n") == (
-        "InvalidUnicode", "f.yaml:8", "byte 0xff at offset 217 is not UTF-8; save the file as UTF-8",
+        "InvalidUnicode", "f.yaml:8", "byte 0xff at offset 206 is not UTF-8; save the file as UTF-8",
     )  # fmt: skip
 
 
@@ -316,8 +318,8 @@ def test_text_for_people_has_blocks_of_reason_path_and_message(cli: Callable[...
     assert (result.code, result.out) == (3, "f.yaml: invalid: 2 errors, 0 warnings\n")
     assert result.err.splitlines() == [
         "error: UnknownField at /bogus",
-        "  there is no field 'bogus' here (has: configs, definitions, flow, forward, inputs, limits, linked, operations, "
-        "seed) (f.yaml, line 8)",
+        "  there is no field 'bogus' here (has: configs, definitions, flow, forward, inputs, limits, linked, "
+        "operations, seed) (f.yaml, line 8)",
         "error: TypeMismatch at /seed",
         "  expected a list, got int 3 (f.yaml, line 9)",
     ]

@@ -16,8 +16,8 @@ from tidemill.cli import options
 from tidemill.errors import InvalidFlow, LoadError, OperationException, Problem, TidemillError
 
 __all__ = [
-    "FAILED", "INTERNAL", "INVALID", "LOAD", "OK", "USAGE", "Interrupted", "code_of", "guarded", "problem_lines",
-    "say", "visible",
+    "FAILED", "INTERNAL", "INVALID", "LOAD", "OK", "USAGE", "Interrupted", "code_of", "guarded", "one_line",
+    "problem_lines", "say", "visible",
 ]  # fmt: skip
 
 OK, FAILED, USAGE, INVALID, LOAD, INTERNAL = range(6)
@@ -41,6 +41,11 @@ def visible(text: str) -> str:
     )
 
 
+def one_line(text: str) -> str:
+    """Return ``text`` as `visible` does, with line ends written as escapes, too."""
+    return visible(text).replace("\n", "\\n")
+
+
 def say(text: str) -> None:
     """Write a line to standard error."""
     click.echo(visible(text), err=True)
@@ -59,7 +64,7 @@ def problem_lines(problems: Iterable[Problem], kind: str) -> list[str]:
     listed = list(problems)
     lines = []
     for problem in listed[:_SHOWN_PROBLEMS]:
-        lines.append(f"{kind}: {problem.reason}" + (f" at {problem.path}" if problem.path else ""))
+        lines.append(f"{kind}: {problem.reason}" + (f" at {one_line(problem.path)}" if problem.path else ""))
         lines += [f"  {line}" for line in problem.message.splitlines()]
     if len(listed) > _SHOWN_PROBLEMS:
         lines.append(f"{kind}: … and {len(listed) - _SHOWN_PROBLEMS} more")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from tidemill.cli.errors import visible
+from tidemill.cli.errors import one_line
 from tidemill.cli.values import as_json, as_text, jsonable
 
 if TYPE_CHECKING:
@@ -160,5 +160,5 @@ def _columns(rows: list[tuple[str, str, Any]]) -> tuple[list[str], list[list[str
 
 
 def _cell(text: str) -> str:
-    safe = visible(text).replace("\n", "\\n")
+    safe = one_line(text)
     return safe if len(safe) <= CELL else safe[: CELL - 1] + "…"

@@ -22,6 +22,11 @@ from tidemill.formats.bounds import DEFAULT_LIMITS
 
 __all__ = ["download"]
 
+# What reaches the outside, by names of this module.
+_resolve_all, _open_socket, _secured, _clock = (
+    socket.getaddrinfo, socket.create_connection, ssl.create_default_context, time.monotonic,
+)  # fmt: skip
+
 REDIRECTS = 5
 SECONDS = 30.0
 _CHUNK = 64 * 1024
@@ -33,7 +38,7 @@ def download(url: str, *, seconds: float = SECONDS, size: int = DEFAULT_LIMITS.s
 
     Raises `InvalidDocument`: UrlNotAllowed, UrlUnreachable, TooLarge.
     """
-    deadline = time.monotonic() + seconds
+    deadline = _clock() + seconds
     target = _checked(url, url)
     private = None  # whether the user's own URL is of a private host
     for _ in range(REDIRECTS + 1):
@@ -63,7 +68,7 @@ class _Hop:
     size: int
 
     def remaining(self) -> float:
-        left = self.deadline - time.monotonic()
+        left = self.deadline - _clock()
         if left <= 0:
             _refuse("UrlUnreachable", self.url, "it took too long to answer")
         return left
@@ -92,7 +97,7 @@ def _port(target: SplitResult) -> int:
 
 def _resolve(target: SplitResult, url: str) -> str:
     try:
-        found = socket.getaddrinfo(target.hostname, _port(target), type=socket.SOCK_STREAM)
+        found = _resolve_all(target.hostname, _port(target), type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         _refuse("UrlUnreachable", url, f"the host {shown(target.hostname)} is not found: {error}")
     address = str(found[0][4][0])
@@ -107,11 +112,12 @@ def _get(hop: _Hop) -> tuple[int, str | None, bytes]:
         with _connected(hop) as connection:
             path = target.path or "/"
             connection.request("GET", f"{path}?{target.query}" if target.query else path, headers=_HEADERS)
-            response = connection.getresponse()
-            location = response.getheader("Location")
-            if 300 <= response.status < 400 and location:
-                return response.status, location, b""
-            return response.status, None, _body(response, connection, hop)
+            opened = connection.sock  # the connection forgets it where the answer is to end with it
+            with connection.getresponse() as response:
+                location = response.getheader("Location")
+                if 300 <= response.status < 400 and location:
+                    return response.status, location, b""
+                return response.status, None, _body(response, opened, hop)
     except (OSError, http.client.HTTPException) as error:
         _refuse("UrlUnreachable", hop.url, f"{target.geturl()}: {type(error).__name__}: {error}")
 
@@ -130,11 +136,9 @@ def _connected(hop: _Hop) -> _Connection:
     target = hop.target
     host = str(target.hostname)
     connection = _Connection(host, _port(target))
-    raw = socket.create_connection((hop.address, _port(target)), timeout=hop.remaining())
+    raw = _open_socket((hop.address, _port(target)), timeout=hop.remaining())
     try:
-        secure = (
-            ssl.create_default_context().wrap_socket(raw, server_hostname=host) if target.scheme == "https" else raw
-        )
+        secure = _secured().wrap_socket(raw, server_hostname=host) if target.scheme == "https" else raw
     except BaseException:
         raw.close()
         raise
@@ -142,12 +146,11 @@ def _connected(hop: _Hop) -> _Connection:
     return connection
 
 
-def _body(response: http.client.HTTPResponse, connection: _Connection, hop: _Hop) -> bytes:
+def _body(response: http.client.HTTPResponse, opened: socket.socket, hop: _Hop) -> bytes:
     parts: list[bytes] = []
     length = 0
     while length <= hop.size:
-        if connection.sock is not None:
-            connection.sock.settimeout(hop.remaining())
+        opened.settimeout(hop.remaining())
         part = response.read1(_CHUNK)
         if not part:
             return b"".join(parts)

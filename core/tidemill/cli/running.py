@@ -116,7 +116,7 @@ class _Run:
                     self.display.write(_failure_text(outcome.name, failure, self.settings.level))
         if self.settings.level >= 1:
             for note in outcome.notes:
-                self.display.write(f"note: {outcome.name}\n  {note}")
+                self.display.write(f"note: {errors.one_line(outcome.name)}\n  {note}")
 
     def _summarise(self, text: str) -> None:
         if self.failed > FAILURES_SHOWN and self.settings.level < 1:
@@ -155,13 +155,13 @@ def _failure_text(context: str, failure: Any, level: int) -> str:
     """Return the block that says what failed, with which inputs, and why."""
     from tidemill.errors import shown
 
-    lines = [f"failed: {context}"]
+    lines = [f"failed: {errors.one_line(context)}"]
     if failure.instance:
         named = "" if failure.operation == failure.instance else f" ({failure.operation})"
-        lines.append(f"  operation: {failure.instance}{named}")
+        lines.append(errors.one_line(f"  operation: {failure.instance}{named}"))
     if failure.inputs:
         lines.append("  inputs: " + ", ".join(f"{name}={shown(value, 60)}" for name, value in failure.inputs.items()))
-    lines.append(f"  {failure.reason}: {failure.message}")
+    lines += [f"  {line}" for line in f"{failure.reason}: {failure.message}".splitlines()]
     if failure.traceback and level >= 1:
         lines += [f"  | {line}" for line in failure.traceback.rstrip().splitlines()]
     return "\n".join(lines)

@@ -94,7 +94,7 @@ def _print(flow: str, found: list[Problem], warnings: list[Problem], plan: Plan 
         return
     counted = f"{_count(len(found), 'error')}, {_count(len(warnings), 'warning')}"
     if plan is None or found:
-        click.echo(errors.visible(f"{flow}: invalid: {counted}"))
+        click.echo(errors.one_line(f"{flow}: invalid: {counted}"))
     else:
         click.echo(errors.visible(f"{flow}: valid, {_count(len(plan.operations), 'operation')}, {counted}"))
 

@@ -1,0 +1,125 @@
+"""FLOW is a file, module:attribute or a URL, and what it is not is said plainly."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FLOW = """
+from tidemill import DataFlow, Operation
+flow = DataFlow(Operation("a"))
+class Holder:
+    inner = flow
+def made():
+    return DataFlow(Operation("b"), Operation("c"))
+def needs(argument):
+    return flow
+def fails():
+    raise RuntimeError("no luck")
+def leaves():
+    raise SystemExit(3)
+number = 3
+wrong = DataFlow(Operation("a"), flow={"zz": {}})
+"""
+
+
+@pytest.fixture
+def validate(cli: Callable[..., Any], tmp_path: Path) -> Callable[[str], Any]:
+    (tmp_path / "flows_here.py").write_text(textwrap.dedent(FLOW))
+
+    def call(flow: str) -> tuple[int, dict[str, Any], str]:
+        result = cli("validate", flow, "-o", "json", cwd=tmp_path)
+        return result.code, json.loads(result.out) if result.out else {}, result.err
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("flow", "operations"),
+    [("flows_here:flow", ["a"]), ("flows_here:Holder.inner", ["a"]), ("flows_here:made", ["b", "c"])],
+)
+def test_a_module_of_the_current_folder_gives_a_data_flow(
+    flow: str, operations: list[str], validate: Callable[[str], Any]
+) -> None:
+    code, report, err = validate(flow)
+    assert (code, report["operations"], err) == (0, operations, "")
+
+
+@pytest.mark.parametrize(
+    ("flow", "said"),
+    [
+        (
+            "no_such_module:flow",
+            "importing no_such_module raised ModuleNotFoundError: No module named 'no_such_module'",
+        ),
+        ("flows_here:flwo", "has no 'flwo' (has: DataFlow, Holder, Operation, fails, flow"),
+        ("flows_here:Holder.outer", "has no 'outer' (has: inner)"),
+        ("flows_here:number", "it is 3, expected a DataFlow or a function that returns one"),
+        ("flows_here:Holder", "it is <flows_here.Holder object at "),
+        ("flows_here:needs", "calling needs() raised TypeError: needs() missing 1 required positional argument"),
+        ("flows_here:fails", "calling fails() raised RuntimeError: no luck"),
+        ("flows_here:leaves", "calling leaves() raised SystemExit: 3"),
+    ],
+)
+def test_a_module_that_gives_none_is_exit_code_4(flow: str, said: str, validate: Callable[[str], Any]) -> None:
+    code, _, err = validate(flow)
+    assert code == 4
+    assert err.startswith(f"error: FlowLoadError at {flow}\n  ")
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_a_module_that_is_broken_shows_its_traceback_with_vv_only(cli: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "broken_here.py").write_text("1 / 0\n")
+    assert "Traceback" not in cli("validate", "broken_here:flow", "-v").err
+    err = cli("-v", "validate", "broken_here:flow", "-v").err
+    assert "Traceback" in err
+    assert "1 / 0" in err
+    assert "error: FlowLoadError at broken_here:flow\n" in err
+
+
+def test_a_data_flow_of_a_module_has_paths_without_a_file(validate: Callable[[str], Any]) -> None:
+    code, report, _ = validate("flows_here:wrong")
+    assert code == 3
+    (only,) = report["errors"]
+    assert (only["reason"], only["path"]) == ("UnknownOperation", "/flow/zz")
+    assert only["message"].endswith("(has: a)")
+
+
+def test_the_current_folder_is_searched_once(validate: Callable[[str], Any], tmp_path: Path) -> None:
+    validate("flows_here:flow")
+    validate("flows_here:made")
+    assert sys.path.count(str(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("flow", "reason"),
+    [
+        ("missing.yaml", "FileNotFound"),
+        ("missing", "UnknownFormat"),
+        ("a b:c", "UnknownFormat"),
+        (".", "UnknownFormat"),
+    ],
+)
+def test_what_is_no_file_is_exit_code_3(flow: str, reason: str, validate: Callable[[str], Any]) -> None:
+    code, report, _ = validate(flow)
+    assert (code, report["errors"][0]["reason"], report["errors"][0]["path"]) == (3, reason, flow)
+
+
+def test_a_file_whose_name_looks_like_a_module_is_a_file(validate: Callable[[str], Any], tmp_path: Path) -> None:
+    (tmp_path / "flows_here:flow").write_text("operations: {}")
+    assert validate("flows_here:flow")[1]["errors"][0]["reason"] == "UnknownFormat"
+
+
+@pytest.mark.parametrize("flow", ["http://localhost/f.yaml", "https://example.org/f.yaml", "file:///etc/passwd"])
+def test_a_url_needs_a_flag(flow: str, validate: Callable[[str], Any]) -> None:
+    code, report, _ = validate(flow)
+    (only,) = report["errors"]
+    assert (code, only["reason"], only["path"]) == (3, "UrlNotAllowed", flow)
+    assert only["message"] == "a data flow says what code is run; give --allow-remote if you trust this URL"
