@@ -32,7 +32,7 @@ class Counts:
     retried: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ending:
     """What became of a context. ``result`` is None exactly when ``failure`` says why it failed; ``failures`` are those
     that it survived, because it was not strict."""

@@ -14,7 +14,7 @@ from tidemill.errors import InvalidFlow, Problem, ValidatorMissing, did_you_mean
 from tidemill.model.dataflow import DataFlow
 from tidemill.model.definition import Definition
 from tidemill.model.input import Origin
-from tidemill.model.operation import CONDITIONS_ANY, Operation
+from tidemill.model.operation import CONDITIONS_ANY, Operation, Stage
 from tidemill.plan.check import errors_of, warnings_of
 from tidemill.plan.digest import digest_of
 from tidemill.plan.graph import reachable
@@ -46,6 +46,7 @@ def compile_plan(dataflow: DataFlow) -> Plan:
         warnings=tuple(warnings_of(operations, reaches)),
         reaches=reaches,
         instances=MappingProxyType({operation.instance: operation for operation in operations}),
+        stages=MappingProxyType({stage: tuple(op for op in operations if op.stage is stage) for stage in Stage}),
     )
 
 

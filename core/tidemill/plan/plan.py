@@ -100,10 +100,11 @@ class Plan:
     warnings: tuple[Problem, ...]
     reaches: tuple[frozenset[int], ...]
     instances: Mapping[str, PlannedOperation]
+    stages: Mapping[Stage, tuple[PlannedOperation, ...]]
 
     def of_stage(self, stage: Stage) -> tuple[PlannedOperation, ...]:
         """Return the operations of one stage, in order."""
-        return tuple(operation for operation in self.operations if operation.stage is stage)
+        return self.stages[stage]
 
     def __repr__(self) -> str:
         return f"Plan({self.digest[:19]}…, {len(self.operations)} operations)"

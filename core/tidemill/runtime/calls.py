@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Mapping
+from types import AsyncGeneratorType, CoroutineType
 from typing import Any
 
 from tidemill.engine.parameters import LEASED, ParameterSet
@@ -70,6 +71,8 @@ class Caller:
                 inputs[name] = convert(definition, inputs[name])
             kind = prepared.kind
             if prepared.timeout is None or kind in ("thread", "process", "subprocess"):
+                if kind == "coroutine":  # the shortest way for what is called most
+                    return _completed(prepared, parameter_set, await prepared.function(**inputs))  # type: ignore[misc]
                 return await self._on_loop(parameter_set, prepared, inputs)
             return await self._bounded(parameter_set, prepared, inputs)
         except asyncio.CancelledError as error:
@@ -146,13 +149,21 @@ class Caller:
         self, parameter_set: ParameterSet, prepared: Prepared, inputs: dict[str, Any]
     ) -> Report | None:
         opened, octx = self._opened(parameter_set, prepared)
+        if not prepared.enters:  # nothing to enter: the common case, and much the shorter way
+            return await self._run_context(parameter_set, opened, octx, inputs)
         async with opened as call:
-            returned = call.run(inputs)
-            if inspect.isawaitable(returned):
+            return await self._run_context(parameter_set, call, octx, inputs)
+
+    async def _run_context(
+        self, parameter_set: ParameterSet, call: Any, octx: CallContext, inputs: dict[str, Any]
+    ) -> Report | None:
+        returned = call.run(inputs)
+        if not isinstance(returned, AsyncGeneratorType):
+            if isinstance(returned, CoroutineType) or inspect.isawaitable(returned):
                 returned = await returned
-            if inspect.isasyncgen(returned):
-                return await self._iterate(parameter_set, returned, None)
-        return Completed(parameter_set, returned, octx.notes)
+            if not isinstance(returned, AsyncGeneratorType):
+                return Completed(parameter_set, returned, octx.notes)
+        return await self._iterate(parameter_set, returned, None)
 
     async def _flow(self, parameter_set: ParameterSet, prepared: Prepared, inputs: dict[str, Any]) -> Report:
         implementation = prepared.implementation

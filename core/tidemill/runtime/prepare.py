@@ -20,7 +20,7 @@ from tidemill.plan.plan import Plan, PlannedOperation
 from tidemill.runtime.decorator import FunctionImplementation
 from tidemill.runtime.find import find_implementation
 from tidemill.runtime.flows import FlowImplementation
-from tidemill.runtime.implementation import OperationImplementation
+from tidemill.runtime.implementation import OperationImplementation, OperationImplementationContext
 
 __all__ = ["Implementations", "Prepared"]
 
@@ -30,8 +30,9 @@ class Prepared:
     """How the parameter sets of one operation are called.
 
     ``kind``: "coroutine" and "function" are called as they are, on the loop; "generator" is iterated; "context" goes
-    through an implementation context; "flow" opens child contexts; "thread", "process" and "subprocess" run elsewhere.
-    ``converts`` are the parameters whose mappings become the operation's own specs.
+    through an implementation context (``enters``: which has to be entered); "flow" opens child contexts; "thread",
+    "process" and "subprocess" run elsewhere. ``converts`` are the parameters whose mappings become the operation's
+    own specs.
     """
 
     operation: PlannedOperation
@@ -41,6 +42,7 @@ class Prepared:
     output: str | None
     timeout: float | None
     converts: tuple[tuple[str, Definition], ...]
+    enters: bool
 
 
 class Implementations:
@@ -118,7 +120,15 @@ def prepare(operation: PlannedOperation, implementation: OperationImplementation
         output=implementation.wrapped_output if isinstance(implementation, FunctionImplementation) else None,
         timeout=operation.operation.timeout,
         converts=tuple((p.name, p.definition) for p in operation.parameters if p.definition.spec is not None),
+        enters=_enters(type(implementation).CONTEXT),
     )
+
+
+def _enters(context: type[OperationImplementationContext]) -> bool:
+    """Say whether a call's context has anything to enter or leave."""
+    base = OperationImplementationContext
+    own = context.__aenter__ is not base.__aenter__ or context.__aexit__ is not base.__aexit__
+    return own or bool(context.ENTER)
 
 
 def _kind(

@@ -128,6 +128,9 @@ class Flowing:
         problem = too_many(len(context.taken) + context.promised, box, context.bound.plan.limits.parameter_sets)
         if problem is not None:
             raise Exceeded("ParameterSetLimitExceeded", problem)
+        if box.size == 1 and context.backlog < CHUNK and not context.boxes:
+            self.take(context, box.operation, box.take(context.candidates_of(box.operation.index)))
+            return
         context.promised += box.size
         context.open += 1
         context.boxes.append(box)

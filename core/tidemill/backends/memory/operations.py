@@ -23,7 +23,6 @@ class Bound:
         self.plan = plan
         self.channels = Channels(plan)
         self.counts = [Counts() for _ in plan.operations]
-        self.stages = {stage: plan.of_stage(stage) for stage in Stage}
         ungated = [op for op in plan.operations if not op.gate]
         self.active_at_start = frozenset(op.index for op in ungated if op.stage is Stage.PROCESSING)
         self.autostart = tuple(op for op in ungated if op.stage is Stage.PROCESSING and not op.parameters)

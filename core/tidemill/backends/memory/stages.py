@@ -64,7 +64,7 @@ class Stages:
         bound = context.bound
         if not bound.has_defaults or context.stage is None:
             return False
-        active = [op for op in bound.stages[context.stage] if op.index in context.active]
+        active = [op for op in bound.plan.stages[context.stage] if op.index in context.active]
         places = at_quiet(bound.plan, active, context.has_candidate)
         for operation, parameter in places:
             self._flowing.default(context, operation, parameter.index)
@@ -80,8 +80,8 @@ class Stages:
         context.stage, context.failed_stage = following, None
         if following is Stage.OUTPUT:
             context.visible = len(context.items)
-        for operation in context.bound.stages[following]:
-            if is_open(operation, context.satisfied.get(operation.index, frozenset())):
+        for operation in context.bound.plan.stages[following]:
+            if not operation.gate or is_open(operation, context.satisfied.get(operation.index, frozenset())):
                 self._flowing.activate(context, operation)
         return True
 
