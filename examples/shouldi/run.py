@@ -6,6 +6,7 @@
 import argparse
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from importlib.metadata import distributions
@@ -89,14 +90,19 @@ async def judge(packages: Sequence[str], *, offline: bool, thresholds: dict[str,
 
 
 async def collect(packages: Sequence[str], options: argparse.Namespace, console: Console) -> list[table.Row]:
-    """All rows, in the order of `packages`, with a progress bar where `console` is a terminal."""
+    """All rows, in the order of `packages`, with a progress bar where `console` is a terminal.
+
+    A request to terminate cancels it, so that the cleanup stages run and no child process stays.
+    """
+    if task := asyncio.current_task():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     rows: dict[str, table.Row] = {}
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("judging", total=len(packages))
+        bar = progress.add_task("judging", total=len(packages))
         async for row in judge(packages, offline=options.offline, thresholds=options.thresholds):
             rows[row.package] = row
-            progress.update(task, advance=1, description=f"judged {row.package}")
+            progress.update(bar, advance=1, description=f"judged {row.package}")
     return [rows[package] for package in packages]
 
 
@@ -115,13 +121,17 @@ def show(rows: list[table.Row], options: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Judge what the arguments name; 0 when every package has a verdict, 1 when an operation failed."""
+    """Judge what the arguments name; 0 when every package has a verdict, 1 when an operation failed, 128 + signal."""
     options = parse(arguments)
     errors = Console(stderr=True, highlight=False, markup=False, emoji=False)
     packages, why = choose(options.packages, options.offline)
     if why:
         errors.print(why, soft_wrap=True)
-    rows = asyncio.run(collect(packages, options, errors))
+    try:
+        rows = asyncio.run(collect(packages, options, errors))
+    except (KeyboardInterrupt, asyncio.CancelledError) as error:
+        errors.print("stopped before all packages were judged")
+        return 128 + (signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM)
     show(rows, options)
     return 1 if any(row.verdict == table.FAILED for row in rows) else 0
 

@@ -73,8 +73,8 @@ def make_sdist(folder: Path, name: str, version: str, sources: Mapping[str, str]
 class LocalIndex:
     """A package index on a loopback port: simple pages (PEP 691), files, and JSON pages.
 
-    `pages` maps paths to (code, content type, body) and can be added to while it serves; `asked` lists requested paths.
-    A path in `stuck` gets no answer before the index is closed.
+    `pages` maps paths to (code, content type, body) and can be added to while it serves; `asked` lists requested paths,
+    and `answered` wakes whoever waits for one more. A path in `stuck` gets no answer before the index is closed.
     """
 
     def __init__(self) -> None:
@@ -82,6 +82,7 @@ class LocalIndex:
         self.asked: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.stuck: set[str] = set()
+        self.answered = threading.Event()
         self._closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -126,6 +127,8 @@ class LocalIndex:
             def do_GET(self) -> None:  # the name that http.server calls
                 """Answer one request."""
                 index.asked.append(self.path)
+                index.answered.set()
+                index.answered.clear()
                 index.headers.append(dict(self.headers.items()))
                 if self.path in index.stuck:
                     index._closing.wait()

@@ -5,8 +5,10 @@ import importlib.util
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -149,6 +151,31 @@ def test_a_terminal_gets_a_table(wheel: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "thing 1.0" in shown
     assert "\x1b[33mmaybe" in shown
     assert "judged" in shown, "the progress bar"
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_nothing_behind(
+    sent: signal.Signals, code: int, wheel: Path, local_index: LocalIndex, tmp_path: Path
+) -> None:
+    local_index.add(wheel)
+    file = f"/files/{wheel.name}"
+    local_index.stuck.add(file)
+    folder = tmp_path / "workspaces"
+    folder.mkdir()
+    command = [sys.executable, str(EXAMPLE / "run.py"), "thing"]
+    env = {**os.environ, "TMPDIR": str(folder)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as started:
+        deadline = time.monotonic() + 120
+        while file not in local_index.asked:
+            assert time.monotonic() < deadline, "pip never asked for the file"
+            assert started.poll() is None
+            local_index.answered.wait(1)
+        assert list(folder.glob("shouldi-*"))
+        started.send_signal(sent)
+        out, errors = started.communicate(timeout=120)
+    assert (started.returncode, out) == (code, "")
+    assert errors == "stopped before all packages were judged\n"
+    assert list(folder.glob("shouldi-*")) == []
 
 
 def collected(rows: Iterable[table.Row]) -> list[str]:
