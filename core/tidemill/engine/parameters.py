@@ -31,7 +31,8 @@ class ParameterSet:
     """
 
     __slots__ = (
-        "children", "context", "emitted", "given", "items", "locks", "lost", "operation", "state", "tries", "worker",
+        "children", "context", "emitted", "given", "items", "leases", "locks", "lost", "operation", "state", "tries",
+        "worker",
     )  # fmt: skip
 
     def __init__(self, context: Any, operation: PlannedOperation, items: tuple[Item, ...]) -> None:
@@ -43,6 +44,7 @@ class ParameterSet:
         self.lost = 0
         self.emitted = 0
         self.given = 0
+        self.leases = 0
         self.locks = NO_LOCKS
         self.worker: str | None = None
         self.children: Any = None

@@ -36,6 +36,7 @@ class Completed:
     parameter_set: ParameterSet
     returned: Any
     notes: Sequence[str] = ()
+    lease: int = 0
 
 
 @dataclass(slots=True)
@@ -45,6 +46,7 @@ class Emitted:
     parameter_set: ParameterSet
     emission: int
     returned: Any
+    lease: int = 0
 
 
 @dataclass(slots=True)
@@ -53,6 +55,7 @@ class Failed:
 
     parameter_set: ParameterSet
     failure: OperationFailure
+    lease: int = 0
 
 
 @dataclass(slots=True)
@@ -61,6 +64,7 @@ class Lost:
 
     parameter_set: ParameterSet
     message: str
+    lease: int = 0
 
 
 @dataclass(slots=True)
@@ -68,6 +72,7 @@ class Released:
     """The worker hands it back without having tried."""
 
     parameter_set: ParameterSet
+    lease: int = 0
 
 
 @dataclass(slots=True)
@@ -87,6 +92,7 @@ class Subflow:
 
     parameter_set: ParameterSet
     children: Sequence[Child]
+    lease: int = 0
 
 
 Report = Completed | Emitted | Failed | Lost | Released | Subflow

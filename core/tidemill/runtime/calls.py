@@ -62,19 +62,28 @@ class Caller:
             "subprocess": self._in_process,
         }
 
+    def can_cancel(self, parameter_set: ParameterSet) -> bool:
+        """Say whether cancelling the call ends it: a thread runs on whatever its caller does."""
+        return self._implementations[parameter_set.operation].kind != "thread"
+
     async def call(self, parameter_set: ParameterSet) -> Report | None:
         """Call the operation over a parameter set and return the report; None if there is nothing left to report."""
         prepared = self._implementations[parameter_set.operation]
-        inputs = parameter_set.arguments()
+        if prepared.timeout is None or prepared.kind in ("thread", "process", "subprocess"):
+            return await self._attempt(parameter_set, prepared)
+        return await self._bounded(parameter_set, prepared)
+
+    async def _attempt(self, parameter_set: ParameterSet, prepared: Prepared) -> Report | None:
+        """Call the operation; whatever it raises is its failure, unless the call itself has been cancelled."""
         try:
+            inputs = parameter_set.arguments()
             for name, definition in prepared.converts:
                 inputs[name] = convert(definition, inputs[name])
-            kind = prepared.kind
-            if prepared.timeout is None or kind in ("thread", "process", "subprocess"):
-                if kind == "coroutine":  # the shortest way for what is called most
-                    return _completed(prepared, parameter_set, await prepared.function(**inputs))  # type: ignore[misc]
-                return await self._on_loop(parameter_set, prepared, inputs)
-            return await self._bounded(parameter_set, prepared, inputs)
+            if prepared.kind == "coroutine":
+                return _completed(prepared, parameter_set, await prepared.function(**inputs))  # type: ignore[misc]
+            if prepared.kind == "function":
+                return _completed(prepared, parameter_set, prepared.function(**inputs))  # type: ignore[misc]
+            return await self._elsewhere[prepared.kind](parameter_set, prepared, inputs)  # type: ignore[no-any-return]
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -85,47 +94,39 @@ class Caller:
         except BaseException as error:
             return Failed(parameter_set, failure_of(parameter_set, error))
 
-    async def _bounded(self, parameter_set: ParameterSet, prepared: Prepared, inputs: dict[str, Any]) -> Report | None:
+    async def _bounded(self, parameter_set: ParameterSet, prepared: Prepared) -> Report | None:
         """Call on the loop, within the operation's time: then it is cancelled, and given up if it ignores that."""
         loop, limit = asyncio.get_running_loop(), prepared.timeout
         assert limit is not None
         began = loop.time()
-        task = loop.create_task(self._on_loop(parameter_set, prepared, inputs))
+        task = loop.create_task(self._attempt(parameter_set, prepared))
         try:
             done, _ = await asyncio.wait([task], timeout=limit)
-            if done and loop.time() - began > limit + BLOCKED_AFTER and prepared.kind in ("coroutine", "function"):
-                # It blocked the loop, so nothing could stop it in time; it is over its time all the same.
-                said = (
-                    f"it took {loop.time() - began:.1f} s, over its {limit:g} s, and blocked the event loop meanwhile"
-                )
-                return Failed(parameter_set, refusal(parameter_set, "Timeout", said))
-            if done:
-                return await task
         finally:
             if not task.done():
                 task.cancel()
                 await asyncio.wait([task], timeout=GRACE)
-        said = f"it has not returned within {limit:g} s and was cancelled"
-        if not task.done():
+        took = loop.time() - began
+        if done and took > limit + BLOCKED_AFTER and prepared.kind in ("coroutine", "function"):
+            # It blocked the loop, so nothing could stop it in time; it is over its time all the same.
+            said = f"it took {took:.1f} s, over its {limit:g} s, and blocked the event loop meanwhile"
+        elif done:
+            return await task
+        elif task.done():
+            said = f"it has not returned within {limit:g} s and was cancelled"
+        else:
             said = f"it has not returned within {limit:g} s, and was given up because it ignores being cancelled"
-        elif not task.cancelled():
-            task.exception()  # what it made of being cancelled is no matter
         return Failed(parameter_set, refusal(parameter_set, "Timeout", said))
-
-    async def _on_loop(self, parameter_set: ParameterSet, prepared: Prepared, inputs: dict[str, Any]) -> Report | None:
-        if prepared.kind == "coroutine":
-            return _completed(prepared, parameter_set, await prepared.function(**inputs))  # type: ignore[misc]
-        if prepared.kind == "function":
-            return _completed(prepared, parameter_set, prepared.function(**inputs))  # type: ignore[misc]
-        return await self._elsewhere[prepared.kind](parameter_set, prepared, inputs)  # type: ignore[no-any-return]
 
     async def _iterate(self, parameter_set: ParameterSet, generator: Any, output: str | None) -> Report | None:
         """Report everything that a generator yields as it does, for as long as its lease holds."""
-        emission = 0
+        emission, lease = 0, parameter_set.leases
         async for value in generator:
-            returned = {output: value} if output is not None else value
-            await self._backend.implementations.cycle(self._worker, (Emitted(parameter_set, emission, returned),), 0)
-            if parameter_set.state is not LEASED:  # what it gave was refused, or its context has failed
+            report = Emitted(parameter_set, emission, {output: value} if output is not None else value, lease)
+            await self._backend.implementations.cycle(self._worker, (report,), 0)
+            if (
+                parameter_set.state is not LEASED or parameter_set.leases != lease
+            ):  # what it gave was refused, or its context has failed
                 await generator.aclose()
                 return None
             emission += 1

@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from tidemill.engine.parameters import ParameterSet
 from tidemill.model.context import BaseInputSetContext
 from tidemill.networks.backend import Backend
-from tidemill.networks.implementations import Released, Report
+from tidemill.networks.implementations import Failed, Released, Report
 from tidemill.runtime.calls import Caller
+from tidemill.runtime.failures import failure_of
 from tidemill.runtime.prepare import Implementations
 from tidemill.runtime.watch import LoopWatch
 
@@ -89,7 +90,7 @@ class Runner:
     def cancel(self, parameter_set: ParameterSet) -> None:
         """Cancel the call of a parameter set whose context has failed; what cannot be cancelled runs to its end."""
         task = self._running.get(parameter_set)
-        if task is not None and task is not asyncio.current_task():
+        if task is not None and task is not asyncio.current_task() and self._caller.can_cancel(parameter_set):
             self._cancelled.add(parameter_set)
             task.cancel()
 
@@ -147,11 +148,14 @@ class Runner:
                 self._wake()
             try:
                 report = await call(parameter_set)
-            except asyncio.CancelledError:
-                if parameter_set not in self._cancelled:
+            except asyncio.CancelledError as error:
+                if self._closing:
                     raise
                 task.uncancel()
-                report = Released(parameter_set)
+                if parameter_set in self._cancelled:
+                    report = Released(parameter_set)
+                else:  # the operation has cancelled its own task, which is this one
+                    report = Failed(parameter_set, failure_of(parameter_set, error))
             finally:
                 self._runnable += 1
                 del running[parameter_set]

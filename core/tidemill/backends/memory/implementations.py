@@ -115,6 +115,7 @@ class MemoryOperationImplementationNetwork:
                 continue
             parameter_set.state = LEASED
             parameter_set.worker = worker
+            parameter_set.leases += 1
             context.leased += 1
             context.backlog -= 1
             context.bound.counts[operation.index].leased += 1
@@ -124,10 +125,12 @@ class MemoryOperationImplementationNetwork:
                 self._expand(context)
         return leased
 
-    def holds(self, worker: str, parameter_set: ParameterSet) -> bool:
-        """Say whether a worker holds the lease; count it as a refused report if not."""
+    def holds(self, worker: str, report: Report) -> bool:
+        """Say whether a worker holds the lease that it reports for; count it as a refused report if not."""
+        parameter_set = report.parameter_set
         if parameter_set.state is LEASED and parameter_set.worker == worker:
-            return True
+            if not report.lease or report.lease == parameter_set.leases:
+                return True
         self.refused += 1
         return False
 

@@ -54,7 +54,7 @@ class Settling:
 
     def settle(self, worker: str, report: Report) -> None:
         """Settle one report of a worker."""
-        if self.implementations.holds(worker, report.parameter_set):
+        if self.implementations.holds(worker, report):
             self._by_kind[type(report)](report)
 
     # -- what is reported -------------------------------------------------------------------------------------------
