@@ -123,6 +123,25 @@ class Runner:
         if not slot.cancelled() and slot.exception() is not None and not self._closing:
             self.crashed(slot.exception())  # type: ignore[arg-type]
 
+    async def _rest(self) -> None:
+        """Wait until there may be something ready."""
+        self._runnable -= 1
+        self._starving()
+        idle = self._loop.create_future()
+        self._idle.append(idle)
+        await idle
+
+    def _after_cancel(
+        self, parameter_set: ParameterSet, task: asyncio.Task[None], error: asyncio.CancelledError
+    ) -> Report:
+        """Return the report of a call in which the slot was cancelled; raise on if it is the runner that ends."""
+        if self._closing:
+            raise error
+        task.uncancel()
+        if parameter_set in self._cancelled:
+            return Released(parameter_set)
+        return Failed(parameter_set, failure_of(parameter_set, error))  # the operation has cancelled its own task
+
     async def _slot(self, reports: Sequence[Report]) -> None:
         """Lease, call, report, and so on. ``_runnable`` counts slots that go on without waiting for an operation."""
         network, call, running = self._network, self._caller.call, self._running
@@ -134,11 +153,7 @@ class Runner:
             leased = await network.cycle(self.worker, reports, 1)
             reports = ()
             if not leased:
-                self._runnable -= 1
-                self._starving()
-                idle = self._loop.create_future()
-                self._idle.append(idle)
-                await idle
+                await self._rest()
                 turn = 0
                 continue
             parameter_set = leased[0]
@@ -149,13 +164,7 @@ class Runner:
             try:
                 report = await call(parameter_set)
             except asyncio.CancelledError as error:
-                if self._closing:
-                    raise
-                task.uncancel()
-                if parameter_set in self._cancelled:
-                    report = Released(parameter_set)
-                else:  # the operation has cancelled its own task, which is this one
-                    report = Failed(parameter_set, failure_of(parameter_set, error))
+                report = self._after_cancel(parameter_set, task, error)
             finally:
                 self._runnable += 1
                 del running[parameter_set]
