@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from tidemill.errors import LoadError
 from tidemill.model.definition import Definition
 from tidemill.model.operation import Operation
 from tidemill.runtime.annotations import GIVEN_BY_ENGINE, inputs_of, name_of, outputs_of, wants
 from tidemill.runtime.implementation import Enter, OperationImplementation, OperationImplementationContext
+
+P = ParamSpec("P")
+R = TypeVar("R", covariant=True)
+Context = TypeVar("Context", bound=OperationImplementationContext)
 
 __all__ = ["FunctionImplementation", "op"]
 
@@ -78,6 +82,33 @@ _WANTED: dict[str, Callable[[OperationImplementationContext], Any]] = {
 }
 
 
+class Decorated(Protocol[P, R]):
+    """A function that `op` has made an operation of: still callable, as before."""
+
+    op: Operation
+    imp: type[OperationImplementation]
+    test: Callable[..., Awaitable[Any]]
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function itself."""
+        ...
+
+
+class Decorator(Protocol):
+    """What `op` with keywords returns."""
+
+    @overload  # a class is callable too, and is meant as the class it is
+    def __call__(self, decorated: type[Context], /) -> type[Context]: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, decorated: Callable[P, R], /) -> Decorated[P, R]: ...
+
+
+@overload  # a class is callable too, and is meant as the class it is
+def op(decorated: type[Context], /) -> type[Context]: ...  # type: ignore[overload-overlap]
+@overload
+def op(decorated: Callable[P, R], /) -> Decorated[P, R]: ...
+@overload
+def op(**kwargs: Any) -> Decorator: ...
 def op(*args: Any, **kwargs: Any) -> Any:
     """Make an operation of a function, coroutine, async generator, or subclass of `OperationImplementationContext`.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -58,6 +58,10 @@ class OperationImplementationContext(_Stacked):
     whose ``ictx`` reads the input network. Subclass it with ``async def run(self, inputs)``, which returns a mapping of
     outputs, or None, or is an async generator of such mappings.
     """
+
+    op: ClassVar[Operation]  # of subclasses that were decorated
+    imp: ClassVar[type[OperationImplementation]]
+    test: ClassVar[Callable[..., Awaitable[Any]]]
 
     def __init__(self, parent: OperationImplementation, ctx: Any, octx: Any) -> None:
         self.parent = parent
