@@ -26,7 +26,7 @@ def errors_of(dataflow: DataFlow, operations: Sequence[PlannedOperation]) -> lis
     return [
         *_conflicts(dataflow, operations),
         *_types(operations, by_name),
-        *_validators(operations, by_name),
+        *_validators(dataflow, operations, by_name),
         *_locks(operations),
         *_configs(dataflow, by_name),
     ]
@@ -88,13 +88,14 @@ def _types(operations: Sequence[PlannedOperation], by_name: dict[str, PlannedOpe
                     )
 
 
-def _validators(operations: Sequence[PlannedOperation], by_name: dict[str, PlannedOperation]) -> Iterator[Problem]:
+def _validators(
+    dataflow: DataFlow, operations: Sequence[PlannedOperation], by_name: dict[str, PlannedOperation]
+) -> Iterator[Problem]:
+    places = [definition for _, definition in _places(dataflow, operations)]
     validated: dict[str, str] = {}
-    for operation in operations:
-        declared = operation.operation
-        for definition in (*declared.inputs.values(), *declared.outputs.values()):
-            if isinstance(definition.validate, str):
-                validated[definition.name] = definition.validate
+    for definition in (*places, *dataflow.definitions.values()):
+        if isinstance(definition.validate, str):
+            validated[definition.name] = definition.validate
     names = [operation.instance for operation in operations if operation.operation.validator]
     for definition_name, validator in sorted(validated.items()):
         path = pointer("definitions", definition_name, "validate")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import AsyncGeneratorType, CoroutineType
 from typing import Any
 
@@ -180,14 +180,14 @@ class Caller:
         function, implementation = prepared.function, prepared.implementation
         try:
             if function is not None and isinstance(implementation, FunctionImplementation) and implementation.plain:
-                returned = await self._threads.run(lambda: _run_here(function, inputs), prepared.timeout)
+                returned = await self._threads.run(lambda: _run_here(prepared, function, inputs), prepared.timeout)
                 return _completed(prepared, parameter_set, returned)
             opened, octx = self._opened(parameter_set, prepared)
             async with opened as call:
                 run = call.run if function is None else function
                 given = inputs if not isinstance(implementation, FunctionImplementation) else None
                 arguments = implementation.arguments(call, inputs) if given is None else {"inputs": given}  # type: ignore[attr-defined]
-                returned = await self._threads.run(lambda: _run_here(run, arguments), prepared.timeout)
+                returned = await self._threads.run(lambda: _run_here(prepared, run, arguments), prepared.timeout)
             return _completed(prepared, parameter_set, returned, octx.notes)
         except Abandoned as error:
             return Failed(parameter_set, refusal(parameter_set, "Timeout", str(error)))
@@ -246,10 +246,28 @@ def _completed(prepared: Prepared, parameter_set: ParameterSet, returned: Any, n
     return Completed(parameter_set, returned, notes)
 
 
-def _run_here(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    """Call a function on the current thread; a coroutine gets an event loop of its own."""
+def _run_here(prepared: Prepared, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    """Call a function on the current thread; a coroutine gets an event loop of its own.
+
+    Lists that are expanded and made as they are read (a generator, a map) are read here: the loop must not wait for
+    them.
+    """
     returned = function(**arguments)
-    return asyncio.run(_await(returned)) if inspect.iscoroutine(returned) else returned
+    if inspect.iscoroutine(returned):
+        returned = asyncio.run(_await(returned))
+    outputs = prepared.operation.outputs
+    if prepared.output is not None:
+        return _read(returned) if outputs[prepared.output].expand else returned
+    if isinstance(returned, dict) and prepared.operation.operation.expand:
+        return {
+            name: _read(value) if name in outputs and outputs[name].expand else value
+            for name, value in returned.items()
+        }
+    return returned
+
+
+def _read(value: Any) -> Any:
+    return list(value) if isinstance(value, Iterator) else value
 
 
 async def _await(awaitable: Any) -> Any:
