@@ -15,6 +15,8 @@ from typing import IO, cast
 from shouldi.archive_rules import CHUNK, ArchiveRefused, Target
 
 _USTAR = slice(257, 262)
+# What the highest level of xz needs is half of it.
+_XZ_MEMORY = 128 * 1024 * 1024
 
 
 class _Counted:
@@ -29,6 +31,24 @@ class _Counted:
         data = self._stream.read(min(size, 16 * CHUNK) if size >= 0 else CHUNK)
         self._target.count(len(data))
         return data
+
+
+class _Xz:
+    """Reads xz with bounded memory: the header of a file may ask for gigabytes, and `lzma.LZMAFile` would obey."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes, none at the end; `EOFError` when the file is cut off."""
+        while not self._decoder.eof:
+            packed = self._stream.read(CHUNK) if self._decoder.needs_input else b""
+            if not packed and self._decoder.needs_input:
+                raise EOFError("the compressed file is cut off")
+            if data := self._decoder.decompress(packed, max_length=size):
+                return data
+        return b""
 
 
 def unpack_tar(stream: IO[bytes], head: bytes, target: Target) -> None:
@@ -53,7 +73,7 @@ def _decompressed(stream: IO[bytes], head: bytes) -> IO[bytes]:
     if head.startswith(b"BZh"):
         return bz2.BZ2File(stream)
     if head.startswith(b"\xfd7zXZ\x00"):
-        return lzma.LZMAFile(stream)
+        return cast("IO[bytes]", _Xz(stream))
     if head[_USTAR] == b"ustar":
         return stream
     raise ArchiveRefused("it is neither a zip nor a tar file")

@@ -14,7 +14,8 @@ _ZIP64_LOCATOR = b"PK\x06\x07"
 _MAX_COMMENT = 0xFFFF
 # An entry of the directory takes 46 bytes and its name; this allows generous extra fields.
 _ENTRY_BYTES = 1024
-_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
+# No wheel uses LZMA, whose headers can ask for gigabytes of memory.
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2}
 _ENCRYPTED = 0x1
 
 

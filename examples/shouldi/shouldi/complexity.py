@@ -4,6 +4,7 @@ Pure Python and nothing but computing, so `operations` runs it in a process of t
 """
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,9 @@ def _blocks(path: Path) -> list[Any] | None:
     if path.stat().st_size > _MAX_FILE:
         return None
     try:
-        return list(cc_visit(path.read_bytes()))
+        with warnings.catch_warnings():  # a package's invalid escapes are none of the user's business
+            warnings.simplefilter("ignore")
+            return list(cc_visit(path.read_bytes()))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

@@ -104,7 +104,8 @@ def download_sdist(index: Index, name: str, version: str | None, into: Path) -> 
 def choose_sdist(page: dict[str, Any], name: str, version: str | None) -> dict[str, Any] | None:
     """The file entry of the sdist to take: not yanked, no pre-release unless asked for or all there is."""
     found: list[tuple[bool, Version, dict[str, Any]]] = []
-    for entry in page.get("files") or ():
+    files = page.get("files")
+    for entry in files if isinstance(files, list) else ():
         at = _sdist_version(entry, name)
         if at is None or (version is not None and at != Version(version)):
             continue

@@ -128,9 +128,14 @@ def download_sdist(wanted: dict[str, Any], no_wheel: str, workspace: str) -> Out
     return {"archive": {"path": str(path), "source": "index"}}
 
 
-@op(inputs={"archive": ARCHIVE, "workspace": WORKSPACE}, outputs={"tree": TREE, "dead_end": DEAD_END}, timeout=300)
+@op(
+    inputs={"archive": ARCHIVE, "workspace": WORKSPACE},
+    outputs={"tree": TREE, "dead_end": DEAD_END},
+    executor="process",
+    timeout=120,
+)
 def unpack(archive: dict[str, Any], workspace: str) -> Outputs:
-    """Unpack the archive; one that breaks a rule is refused, and that is the verdict."""
+    """Unpack the archive, in a process that can be killed; a no is the verdict on one that breaks a rule."""
     path = Path(archive["path"])
     try:
         found = archives.unpack(path, Path(workspace, "tree"))

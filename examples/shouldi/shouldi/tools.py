@@ -14,6 +14,7 @@ from pathlib import Path
 
 OUTPUT_LIMIT = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
+_PATIENCE = 10.0
 
 
 class ToolFailed(Exception):
@@ -60,10 +61,11 @@ async def run_tool(
                 _bounded(process.stdout, limit, name), _bounded(process.stderr, limit, name)
             )
             code = await process.wait()
-    except TimeoutError as error:
-        raise ToolFailed(f"{name} did not end within {seconds:g} s") from error
-    finally:
-        await _end(process)
+    except BaseException as error:
+        await _kill(process)
+        if isinstance(error, TimeoutError):
+            raise ToolFailed(f"{name} did not end within {seconds:g} s") from error
+        raise
     return Ran(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
 
 
@@ -78,9 +80,13 @@ async def _bounded(stream: asyncio.StreamReader | None, limit: int, name: str) -
     return b"".join(parts)
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill the tool and all its children if it still runs, and collect it."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    """Kill the tool and all its children, read what is left in its pipes so that they close, and collect it."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE):
+            for stream in (process.stdout, process.stderr):
+                while stream is not None and await stream.read(_CHUNK):
+                    pass
+            await process.wait()

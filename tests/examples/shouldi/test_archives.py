@@ -8,6 +8,7 @@ import stat
 import struct
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -285,6 +286,17 @@ def test_truncated_archives_are_refused(tmp_path: Path, keep: float) -> None:
 def test_what_is_not_an_archive_is_refused(tmp_path: Path, body: bytes) -> None:
     (tmp_path / "a.whl").write_bytes(body)
     refused(tmp_path / "a.whl", "zip|tar")
+
+
+def test_an_xz_file_that_wants_much_memory_is_refused(tmp_path: Path) -> None:
+    path = make_tar(tmp_path / "a.tar.xz", [(member("a.py"), b"x = 1")], "w:xz")
+    data = bytearray(path.read_bytes())
+    # The block header says the size of the dictionary in one byte: 35 asks for 512 MiB, 40 for 4 GiB.
+    assert data[14:16] == b"\x21\x01"
+    data[16] = 35
+    data[20:24] = zlib.crc32(data[12:20]).to_bytes(4, "little")
+    path.write_bytes(data)
+    refused(path, "[Mm]emory")
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])

@@ -48,6 +48,11 @@ def test_a_file_that_is_too_large_is_named(tmp_path: Path) -> None:
     assert complexity.measure(tmp_path)["unread"] == ["big.pyw"]
 
 
+def test_what_the_compiler_would_warn_about_is_measured_quietly(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("def f():\n    return '\\S'\n")
+    assert complexity.measure(tmp_path)["blocks"] == 1
+
+
 def test_sources_in_other_encodings_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_bytes("# coding: latin-1\ndef ä():\n    pass\n".encode("latin-1"))
     assert complexity.measure(tmp_path)["worst"][0]["name"] == "ä"

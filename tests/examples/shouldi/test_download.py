@@ -115,6 +115,6 @@ def test_the_page_is_read_with_distrust(files: list[Any], version: str | None, c
 
 
 def test_a_page_without_files_has_no_sdist(local_index: LocalIndex, into: Path) -> None:
-    local_index.pages["/simple/thing/"] = (200, SIMPLE, json.dumps({"files": None}).encode())
+    local_index.pages["/simple/thing/"] = (200, SIMPLE, json.dumps({"files": 3}).encode())
     with pytest.raises(download.NoSdist):
         download.download_sdist(find_index(), "thing", None, into)

@@ -104,7 +104,19 @@ def test_metadata_without_name_or_version_is_none(tmp_path: Path, text: str) -> 
 
 def test_metadata_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(metadata.NoMetadata, match="larger than"):
-        read(tmp_path, metadata_text("a", "1") + "x" * (2 * 1024 * 1024))
+        read(tmp_path, "Summary: " + "x" * 1024 * 1024)
+
+
+def test_metadata_with_endless_fields_are_not_parsed(tmp_path: Path) -> None:
+    with pytest.raises(metadata.NoMetadata, match="more than 200 different fields"):
+        read(tmp_path, metadata_text("a", "1", *(f"X{n}: y" for n in range(200))))
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_the_description_is_not_parsed(tmp_path: Path, newline: str) -> None:
+    part = "Content-Type: multipart/mixed; boundary={0}\n\n--{0}\n"
+    text = "Name: a\nVersion: 1\n" + "".join(part.format(f"b{n}") for n in range(30_000))
+    assert read(tmp_path, text.replace("\n", newline))["version"] == "1"
 
 
 def test_a_summary_can_not_reach_the_terminal(tmp_path: Path) -> None:
