@@ -78,15 +78,15 @@ def _of_tree(tree: Report) -> Iterator[Reason]:
     if not tree["sources"]:
         yield reason(CARE, "source", "there is no Python source in it to judge")
     texts = {
-        "native": "compiled, which no check here can read",
-        "pyc": "bytecode, which may differ from its source",
-        "pth": "a .pth file, run at every start of Python once installed",
-        "links": "a link, which was not followed",
+        "native": "compiled files, which no check here can read",
+        "pyc": "bytecode files, which may differ from their sources",
+        "pth": ".pth files, which run at every start of Python once installed",
+        "links": "links, which were not followed",
     }
     for kind, text in texts.items():
         number = tree["unseen"].get(kind, 0)
         if number:
-            yield reason(CARE, "source", f"{number} {'file is' if number == 1 else 'files are each'} {text}")
+            yield reason(CARE, "source", f"{text}: {number}")
 
 
 def _of_metadata(said: Report) -> Iterator[Reason]:

@@ -15,7 +15,7 @@ from shouldi.index import Index, IndexUnavailable, NotOnIndex, fetch, find_index
 
 JSON_URL = "SHOULDI_JSON_URL"
 SECONDS = 15.0
-_MAX_SUMMARY = 300
+_MAX_SUMMARY = 160
 
 
 def look_up(name: str, version: str, timeout: float = SECONDS) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def read(page: bytes, version: str) -> dict[str, Any]:
         data = json.loads(page)
         told = data["info"]["version"]
         about = Version(told) == Version(version)
-        found = [_entry(item) for item in data["vulnerabilities"] if not item.get("withdrawn")]
+        found = _merged([_entry(item) for item in data["vulnerabilities"] if not item.get("withdrawn")])
         yanked = data["info"].get("yanked")
         reason = str(data["info"].get("yanked_reason") or "no reason given") if yanked else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InvalidVersion):
@@ -75,3 +75,18 @@ def _entry(item: dict[str, Any]) -> dict[str, Any]:
         "fixed_in": [str(version) for version in item.get("fixed_in") or ()],
         "summary": " ".join(str(text).split())[:_MAX_SUMMARY],
     }
+
+
+def _merged(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One entry for each vulnerability: databases list the same one under their own ids, with the others as aliases."""
+    merged: list[dict[str, Any]] = []
+    for entry in entries:
+        names = {entry["id"], *entry["aliases"]}
+        same = next((other for other in merged if names & {other["id"], *other["aliases"]}), None)
+        if same is None:
+            merged.append(entry)
+            continue
+        same["aliases"] = sorted({*same["aliases"], *names} - {same["id"]})
+        same["fixed_in"] += [version for version in entry["fixed_in"] if version not in same["fixed_in"]]
+        same["summary"] = same["summary"] or entry["summary"]
+    return merged

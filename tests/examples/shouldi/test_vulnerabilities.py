@@ -25,6 +25,17 @@ def test_known_vulnerabilities_are_listed(local_index: LocalIndex) -> None:
     assert said["found"] == [{"id": "PYSEC-1", "aliases": ["CVE-1"], "fixed_in": ["1.1"], "summary": "It leaks."}]
 
 
+def test_one_vulnerability_under_several_ids_is_one(local_index: LocalIndex) -> None:
+    other = {"id": "GHSA-1", "aliases": ["CVE-1", "PYSEC-1"], "fixed_in": ["1.1", "1.0.1"], "summary": "Leaks."}
+    third = {"id": "GHSA-2", "aliases": ["CVE-2"], "fixed_in": [], "summary": "Burns."}
+    local_index.say("a", "1.0", [KNOWN, third, other])
+    first, second = look_up("a", "1.0")["found"]
+    assert first["id"] == "PYSEC-1"
+    assert first["aliases"] == ["CVE-1", "GHSA-1"]
+    assert first["fixed_in"] == ["1.1", "1.0.1"]
+    assert second["id"] == "GHSA-2"
+
+
 def test_none_is_said_only_when_the_index_says_so(local_index: LocalIndex) -> None:
     local_index.say("a", "1.0", [])
     assert look_up("a", "1.0") == {"known": True, "why": None, "found": [], "yanked": None}
