@@ -47,12 +47,29 @@ def given_by(
     """Return the inputs that a returned (or yielded) mapping gives, in the order of the outputs.
 
     None gives nothing, and so does an output that is missing. Raises `Refused` for anything that the operation did not
-    declare: OutputShape, TypeMismatch, TooManyItems, OutputTooLarge, TooDeep, InputValidationError.
+    declare: OutputShape, TypeMismatch, TooManyItems, OutputTooLarge, TooDeep, InputValidationError. Code of the user
+    runs while its values are read; what that raises is an OutputShape too.
     """
     if returned is None:
         return []
     if type(returned) is not dict and not isinstance(returned, Mapping):
         raise Refused("OutputShape", _shape(operation, f"it returned {type_name(returned)} {shown(returned)}"))
+    try:
+        return _read(operation, returned, channel_of, limits, emission)
+    except Refused:
+        raise
+    except Exception as error:
+        said = f'what "{operation.instance}" gave cannot be read: {type(error).__name__}: {error}'
+        raise Refused("OutputShape", said) from error
+
+
+def _read(
+    operation: PlannedOperation,
+    returned: Mapping[str, Any],
+    channel_of: Callable[[PlannedOperation, str], Channel],
+    limits: Limits,
+    emission: int,
+) -> list[Given]:
     outputs = operation.outputs
     given: list[Given] = []
     for name, value in returned.items():
@@ -102,7 +119,11 @@ def _accepted(operation: PlannedOperation, output: PlannedOutput, channel: Chann
             )
             raise Refused("TypeMismatch", said)
     if definition.spec is not None:
-        value = convert(definition, value)
+        try:
+            value = convert(definition, value)
+        except Exception as error:
+            said = f"{operation.instance}.{output.name}: {shown(value)} is no {definition.spec.__name__}: {error}"
+            raise Refused("TypeMismatch", said) from error
     if definition.validate is not None and callable(definition.validate):
         try:
             value = definition.validate(value)
@@ -119,29 +140,31 @@ def _accepted(operation: PlannedOperation, output: PlannedOutput, channel: Chann
 def too_large(value: Any, limits: Limits) -> tuple[str, str] | None:
     """Return (reason, message) if a value is larger or deeper than the limits allow, else None.
 
-    The size is that of its strings and bytes, plus 8 for any other leaf: what it needs at least, on any wire.
+    The size is that of its strings and bytes, plus 8 for anything else: what it needs at least, on any wire. The depth
+    is that of lists and mappings within each other. A value that contains itself is too large and too deep for any
+    limit.
     """
-    size = 0
+    size = depth = 0
     level: list[Any] = [value]
-    depth = 0
     while level:
-        depth += 1
-        if limits.value_depth is not None and depth > limits.value_depth:
-            return "TooDeep", f"the value nests deeper than {limits.value_depth} levels, the limit value_depth"
         following: list[Any] = []
+        nests = False
         for item in level:
-            if isinstance(item, (str, bytes, bytearray)):
-                size += len(item)
-            elif isinstance(item, Mapping):
+            size += len(item) if isinstance(item, (str, bytes, bytearray)) else 8
+            if limits.value_bytes is not None and size > limits.value_bytes:
+                return "OutputTooLarge", f"the value has more than {limits.value_bytes} bytes, the limit value_bytes"
+            if isinstance(item, Mapping):
                 following.extend(item.keys())
                 following.extend(item.values())
+                nests = True
             elif isinstance(item, (list, tuple, set, frozenset)):
                 following.extend(item)
-            else:
-                size += 8
-        if limits.value_bytes is not None and size > limits.value_bytes:
-            return "OutputTooLarge", f"the value has more than {limits.value_bytes} bytes, the limit value_bytes"
-        level = following
+                nests = True
+        depth += nests
+        if limits.value_depth is not None and depth > limits.value_depth:
+            return "TooDeep", f"the value nests deeper than {limits.value_depth} levels, the limit value_depth"
+        # Where sizes do not count, one look at each thing of a level is enough, however often it is shared.
+        level = following if limits.value_bytes is not None else list({id(item): item for item in following}.values())
     return None
 
 
@@ -151,4 +174,5 @@ def retry_after(parameter_set: ParameterSet) -> float | None:
     operation = parameter_set.operation.operation
     if parameter_set.tries >= operation.tries:
         return None
-    return min(MAX_BACKOFF, operation.backoff * 2.0 ** (parameter_set.tries - 1))
+    doublings = min(parameter_set.tries - 1, 64)  # more make no difference, and would leave the range of a float
+    return min(MAX_BACKOFF, operation.backoff * 2.0**doublings)

@@ -77,8 +77,9 @@ def lineage_of(context: str, items: Iterable[Item], uids: dict[int, str]) -> lis
                 made_by = sets[key] = parameter_set_id(context, channel.operation, parents)
             known[item.number] = _output_id(context, item, made_by)
         else:
-            place = uids.get(item.number) or f"{channel.definition.name}/{item.position[1]}"
-            known[item.number] = identity("seed", context, str(channel.origin), place)
+            uid = uids.get(item.number)
+            place = (uid,) if uid else (channel.definition.name, str(item.position[1]))
+            known[item.number] = identity("seed", context, str(channel.origin), *place)
         records.append(
             LineageRecord(known[item.number], channel.definition.name, channel.origin, item.value, parents, made_by)
         )

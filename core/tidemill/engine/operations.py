@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tidemill.errors import InvalidInput, did_you_mean, pointer
 from tidemill.model.definition import Definition
-from tidemill.model.input import Origin
+from tidemill.model.input import SEED, Origin
 from tidemill.model.primitives import checker_of
+from tidemill.plan.graph import accepts_of
 from tidemill.plan.plan import Accept, Plan, PlannedOperation
 
 __all__ = ["Channel", "Channels", "Door", "Target"]
@@ -67,49 +69,77 @@ class Channels:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._made: dict[tuple[Origin, str, Origin | None], Channel] = {}
+        self._origins = {SEED, *(accept.origin for op in plan.operations for accept in accepts_of(op))}
+        self._given: dict[tuple[Origin, str], Channel] = {}
+        self._outputs: dict[tuple[int, str, Origin | None], Channel] = {}
 
-    def given(self, origin: str, definition: Definition) -> Channel:
-        """Return the channel of inputs given from outside, under a word.
+    def given(self, origin: Origin, definition: Definition) -> Channel:
+        """Return the channel of inputs given from outside, under a word or in the name of an output.
 
-        The plan's own definition of that name counts: it says what the value is to the operations.
+        The plan's own definition of that name counts: it says what the value is to the operations. Raises
+        `InvalidInput` (ValidatorMissing) if the plan has no operation that could validate it.
         """
-        return self._channel(origin, self.plan.definitions.get(definition.name, definition), None)
+        key = (origin, definition.name)
+        channel = self._given.get(key)
+        if channel is None:
+            meaning = self.plan.definitions.get(definition.name, definition)
+            channel = self._concerning(Channel(origin, meaning, None), (origin,))
+            # Names that users make up must not pile up here.
+            if origin in self._origins and definition.name in self.plan.definitions:
+                self._given[key] = channel
+        return channel
 
     def output(self, operation: PlannedOperation, name: str) -> Channel:
         """Return the channel of an output of an operation."""
-        return self._channel((operation.instance, name), operation.outputs[name].definition, None)
+        return self._output(operation, name, None)
 
     def validated(self, channel: Channel, before: Channel) -> Channel:
-        """Return the channel of what a validator gave for an input of the channel ``before``: whoever accepts either
-        origin gets it."""
-        return self._channel(channel.origin, channel.definition, before.origin)
+        """Return the channel of what a validator gave, its output ``channel``, for an input of the channel ``before``:
+        whoever accepts either origin gets it."""
+        assert channel.operation is not None
+        return self._output(channel.operation, channel.origin[1], before.origin)
 
-    def _channel(self, origin: Origin, definition: Definition, stands_for: Origin | None) -> Channel:
-        key = (origin, definition.name, stands_for)
-        channel = self._made.get(key)
+    def _output(self, operation: PlannedOperation, name: str, stands_for: Origin | None) -> Channel:
+        key = (operation.index, name, stands_for)
+        channel = self._outputs.get(key)
         if channel is None:
-            channel = self._made[key] = self._make(origin, definition, stands_for)
+            output = operation.outputs[name]
+            origin = (operation.instance, name)
+            made = Channel(origin, output.definition, operation, output.index)
+            origins = (origin,) if stands_for is None else (origin, stands_for)
+            channel = self._outputs[key] = self._concerning(made, origins)
         return channel
 
-    def _make(self, origin: Origin, definition: Definition, stands_for: Origin | None) -> Channel:
-        operation = None if isinstance(origin, str) else self.plan.instances.get(origin[0])
-        known = operation is not None and origin[1] in operation.outputs
-        index = operation.outputs[origin[1]].index if operation is not None and known else 0
-        channel = Channel(origin, definition, operation if known else None, index)
+    def _concerning(self, channel: Channel, origins: tuple[Origin, ...]) -> Channel:
+        """Note whom a new channel concerns, which whoever accepts one of ``origins`` may read."""
+        definition = channel.definition
         validator = definition.validate
-        if isinstance(validator, str) and not (operation is not None and operation.instance == validator):
-            channel.validator = waiting = Channel(origin, definition, channel.operation, index)
-            checker = self.plan.instances[validator]
-            waiting.targets = (Target(checker, checker.index, ((0, ()),), plain=not checker.parameters[0].has_default),)
+        if isinstance(validator, str) and (isinstance(channel.origin, str) or channel.origin[0] != validator):
+            channel.validator = waiting = Channel(channel.origin, definition, channel.operation, channel.index)
+            waiting.targets = (self._checker(definition, validator),)
             return channel
-        origins = (origin,) if stands_for is None else (origin, stands_for)
-        found = [_target(other, origins, definition.name) for other in self.plan.operations]
+        # A validator takes what has to be validated, never what it has validated itself.
+        giver = channel.operation
+        checker = giver if giver is not None and giver.operation.validator else None
+        found = [_target(other, origins, definition.name) for other in self.plan.operations if other is not checker]
         channel.targets = tuple(target for target in found if target is not None)
         channel.doors = tuple(
             door for other in self.plan.operations for door in _doors(other, origins, definition.name)
         )
         return channel
+
+    def _checker(self, definition: Definition, validator: str) -> Target:
+        checker = self.plan.instances.get(validator)
+        takes = [] if checker is None else [parameter.definition.name for parameter in checker.parameters]
+        if checker is None or not checker.operation.validator or takes != [definition.name]:
+            known = [op.instance for op in self.plan.operations if op.operation.validator]
+            raise InvalidInput(
+                f'"{definition.name}" is validated by "{validator}", which is no validator of it in this data flow '
+                f"{did_you_mean(validator, known)}",
+                reason="ValidatorMissing",
+                path=pointer("definitions", definition.name, "validate"),
+            )
+        return Target(checker, checker.index, ((0, ()),), plain=not checker.parameters[0].has_default)
 
 
 def _paths(accepts: tuple[Accept, ...], origins: tuple[Origin, ...], definition: str) -> tuple[Path, ...] | None:

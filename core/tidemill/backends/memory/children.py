@@ -133,7 +133,7 @@ class Children:
         else:
             instance = child.bound.plan.instances.get(channel.origin[0])
             known = instance is not None and channel.origin[1] in instance.outputs
-            own = channels.output(instance, channel.origin[1]) if instance is not None and known else channel
+            own = channels.given(channel.origin, channel.definition) if known else channel
         if own is not channel and (own.targets or own.doors or own.validator):
             return own
         return channels.given(SEED, channel.definition)

@@ -64,7 +64,7 @@ class MemoryInputNetwork:
         if operation is None or output not in operation.outputs:
             said = f'the input says that "{instance}" gave it as "{output}", but the data flow has no such output'
             raise InvalidInput(said, reason="UnknownOrigin", path=pointer("inputs", at, "origin"))
-        return bound.output(operation, output)
+        return bound.given(item.origin, operation.outputs[output].definition)
 
     def _refuse_conflict(self, context: MemoryContext, item: Input, batch: dict[str, Any], at: int) -> None:
         uid = item.given_uid

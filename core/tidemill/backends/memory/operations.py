@@ -29,18 +29,11 @@ class Bound:
         self.has_defaults = any(p.has_default for op in plan.operations for p in op.parameters)
         self.forwards = any(op.forwards for op in plan.operations)
         self.seeds: tuple[Any, ...] | None = None  # the plan's own inputs, checked, for every context to start with
-        self._given: dict[tuple[str, str], Channel] = {}
         self._outputs = [{name: self.channels.output(op, name) for name in op.outputs} for op in plan.operations]
 
-    def given(self, origin: str, definition: Definition) -> Channel:
+    def given(self, origin: Origin, definition: Definition) -> Channel:
         """Return the channel of inputs given from outside."""
-        key = (origin, definition.name)
-        channel = self._given.get(key)
-        if channel is None:
-            channel = self.channels.given(origin, definition)
-            if definition.name in self.plan.definitions:  # names that users make up must not pile up here
-                self._given[key] = channel
-        return channel
+        return self.channels.given(origin, definition)
 
     def output(self, operation: PlannedOperation, name: str) -> Channel:
         """Return the channel of an output."""
