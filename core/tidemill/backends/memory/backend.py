@@ -213,5 +213,5 @@ def _no_lineage() -> list[LineageRecord]:
 
 def _lineage_of(context: MemoryContext) -> Callable[[], list[LineageRecord]]:
     items, name = context.items, context.name
-    uids = {item.number: uid for uid, item in context.uids.items()}
+    uids = {item.number: uid for uid, item in context.items_by_uid.items()}
     return lambda: lineage_of(name, items, uids)

@@ -29,8 +29,9 @@ class MemoryContext:
 
     __slots__ = (
         "active", "backlog", "bound", "boxes", "candidates", "closed", "deduped", "depth", "ended", "failed_stage",
-        "failure", "failures", "given", "held", "holding", "items", "leased", "name", "notes", "open", "parent",
-        "parents", "promised", "queues", "results", "satisfied", "stage", "strict", "taken", "uids", "visible",
+        "failure", "failures", "given", "held", "holding", "items", "items_by_uid", "leased", "name", "notes", "open",
+        "parent", "parents", "promised", "queues", "results", "satisfied", "stage", "strict", "taken", "uids",
+        "visible",
     )  # fmt: skip
 
     def __init__(self, name: str, bound: Bound, strict: bool, ended: Callable[[Ending], None]) -> None:
@@ -45,7 +46,8 @@ class MemoryContext:
         self.candidates: dict[int, Candidates] = {}
         self.items: list[Item] = []
         self.given = 0  # seeds, for their places
-        self.uids: dict[str, Item] = {}
+        self.uids: dict[str, Any] = {}  # the identities that inputs were given, and their values
+        self.items_by_uid: dict[str, Item] = {}
         self.deduped: set[tuple[Any, ...]] = set()
         self.taken: set[Key] = set()
         self.promised = 0  # combinations in boxes that are not taken yet

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Sequence
 
 from tidemill.backends.memory.context import MemoryContext
 from tidemill.backends.memory.implementations import MemoryOperationImplementationNetwork
-from tidemill.backends.memory.inputs import MemoryInputNetwork, Offer
+from tidemill.backends.memory.inputs import MemoryInputNetwork
 from tidemill.backends.memory.locks import MemoryLockNetwork
 from tidemill.backends.memory.redundancy import MemoryRedundancyChecker
 from tidemill.engine.conditions import is_open, satisfies
 from tidemill.engine.expansion import CHUNK, room, too_many
 from tidemill.engine.implementations import Given
 from tidemill.engine.inputs import Item, has_path, locks_of
+from tidemill.engine.intake import Offer
 from tidemill.engine.matching import Box, arrive, everything
 from tidemill.engine.operations import Door, Target
 from tidemill.engine.parameters import ParameterSet

@@ -6,20 +6,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tidemill.backends.memory.context import MemoryContext
-from tidemill.engine.implementations import too_large
+from tidemill.engine.implementations import Refused
 from tidemill.engine.inputs import NO_LOCKS, Item, locks_of
+from tidemill.engine.intake import Offer, checked
 from tidemill.engine.operations import Channel
 from tidemill.engine.order import ranks, sorted_items
-from tidemill.errors import InvalidInput, pointer, shown
+from tidemill.errors import shown
 from tidemill.model.input import Input
-from tidemill.model.limits import Limits
-from tidemill.model.primitives import type_name
 from tidemill.plan.digest import canonical
 
-__all__ = ["MemoryInputNetwork", "Offer"]
-
-Offer = tuple[Channel, Any, tuple[Item, ...], str]
-"""A checked input on its way in: channel, value, parents, uid ("" when it was not given one)."""
+__all__ = ["MemoryInputNetwork"]
 
 
 class MemoryInputNetwork:
@@ -35,53 +31,13 @@ class MemoryInputNetwork:
     def check(self, context: MemoryContext, inputs: Sequence[Input]) -> list[Offer]:
         """Return what is new among ``inputs``, ready to be stored. Raises `InvalidInput`; nothing has been stored
         then."""
-        limits = context.bound.plan.limits
-        if limits.inputs is not None and len(context.items) + len(inputs) > limits.inputs:
-            said = f"{len(context.items) + len(inputs)} inputs in one context; limit {limits.inputs}"
-            raise InvalidInput(said, reason="InputLimitExceeded", path="/inputs")
-        offers: list[Offer] = []
-        batch: dict[str, Any] = {}
-        for at, item in enumerate(inputs):
-            channel = self._channel(context, item, at)
-            uid = item.given_uid
-            if uid:
-                if uid in batch or uid in context.uids:
-                    self._refuse_conflict(context, item, batch, at)
-                    continue
-                batch[uid] = item.value
-            _refuse_wrong_value(channel, item, limits, at)
-            offers.append((channel, item.value, self._parents(context, item, at) if item.parents else (), uid))
-        return offers
-
-    def _channel(self, context: MemoryContext, item: Input, at: int) -> Channel:
-        if not isinstance(item, Input):
-            raise InvalidInput(f"{shown(item)} is no Input", reason="InvalidInput", path=pointer("inputs", at))
-        bound = context.bound
-        if isinstance(item.origin, str):
-            return bound.given(item.origin, item.definition)
-        instance, output = item.origin
-        operation = bound.plan.instances.get(instance)
-        if operation is None or output not in operation.outputs:
-            said = f'the input says that "{instance}" gave it as "{output}", but the data flow has no such output'
-            raise InvalidInput(said, reason="UnknownOrigin", path=pointer("inputs", at, "origin"))
-        return bound.given(item.origin, operation.outputs[output].definition)
-
-    def _refuse_conflict(self, context: MemoryContext, item: Input, batch: dict[str, Any], at: int) -> None:
-        uid = item.given_uid
-        value = batch[uid] if uid in batch else context.uids[uid].value
-        if value is not item.value and value != item.value:
-            said = f'the uid "{uid}" stands for {shown(value)} already; {shown(item.value)} needs a uid of its own'
-            raise InvalidInput(said, reason="InputConflict", path=pointer("inputs", at, "uid"))
-
-    def _parents(self, context: MemoryContext, item: Input, at: int) -> tuple[Item, ...]:
-        found = []
-        for parent in item.parents:
-            known = context.uids.get(parent.given_uid)
-            if known is None:
-                said = f"the parent {parent!r} of {item!r} is not an input of this context; add it first, with a uid"
-                raise InvalidInput(said, reason="ForeignParent", path=pointer("inputs", at, "parents"))
-            found.append(known)
-        return tuple(found)
+        return checked(
+            inputs,
+            channels=context.bound.channels,
+            have=len(context.items),
+            uids=context.uids,
+            parent_of=context.items_by_uid.get,
+        )
 
     def store(
         self, context: MemoryContext, channel: Channel, value: Any, parents: tuple[Item, ...], position: tuple[int, int]
@@ -113,7 +69,8 @@ class MemoryInputNetwork:
             if item is not None:
                 stored.append(item)
                 if uid:
-                    context.uids[uid] = item
+                    context.uids[uid] = value
+                    context.items_by_uid[uid] = item
         return stored
 
     async def inputs(self, context: MemoryContext, definition: str | None = None) -> list[Item]:
@@ -131,28 +88,17 @@ class MemoryInputNetwork:
 
 
 def _is_repeated(context: MemoryContext, channel: Channel, value: Any) -> bool:
-    """Say whether an equal value of this origin and definition is there, and note this one if not."""
-    key = (channel.origin, channel.definition.name, canonical(value))
+    """Say whether an equal value of this origin and definition is there, and note this one if not.
+
+    Raises `Refused` (NotComparable) for a value that cannot be compared with any.
+    """
+    try:
+        spelt = canonical(value)
+    except Exception as error:
+        said = f'"{channel.definition.name}" wants equal values once, and {shown(value)} cannot be compared: {error}'
+        raise Refused("NotComparable", said) from error
+    key = (channel.origin, channel.definition.name, spelt)
     if key in context.deduped:
         return True
     context.deduped.add(key)
     return False
-
-
-def _refuse_wrong_value(channel: Channel, item: Input, limits: Limits, at: int) -> None:
-    definition, value = channel.definition, item.value
-    check = channel.check
-    refused: tuple[str, str] | None = None
-    if value is None:
-        if not definition.nullable:
-            refused = "NullValue", f'"{definition.name}" is {definition.primitive} and cannot be null'
-    elif check is not None and type(value) is not check[0] and not check[1](value):
-        said = f'"{definition.name}": expected {definition.primitive}, got {type_name(value)} {shown(value)}'
-        refused = "TypeMismatch", said
-    elif limits.value_bytes is not None or limits.value_depth is not None:
-        problem = too_large(value, limits)
-        if problem is not None:
-            reason = "ValueTooLarge" if problem[0] == "OutputTooLarge" else problem[0]
-            refused = reason, f'"{definition.name}": {problem[1]}'
-    if refused is not None:
-        raise InvalidInput(refused[1], reason=refused[0], path=pointer("inputs", at, definition.name))
