@@ -30,6 +30,7 @@ from tidemill.errors import (
     MultipleAncestorsFoundError,
     NotOpImp,
     OperationException,
+    OperationFailure,
     OperationImplementationNotInstantiable,
     OperationImplementationNotInstantiated,
     Problem,
@@ -46,7 +47,6 @@ from tidemill.model.context import (
 )
 from tidemill.model.dataflow import DataFlow
 from tidemill.model.definition import NO_DEFAULT, Definition
-from tidemill.model.failure import OperationFailure
 from tidemill.model.flow import Forward, InputFlow
 from tidemill.model.input import Input
 from tidemill.model.limits import Limits

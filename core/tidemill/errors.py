@@ -34,11 +34,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tidemill.model.failure import OperationFailure
+from dataclasses import dataclass, field
+from typing import Any
 
 __all__ = [
     "ContextClosed",
@@ -59,6 +56,7 @@ __all__ = [
     "MultipleAncestorsFoundError",
     "NotOpImp",
     "OperationException",
+    "OperationFailure",
     "OperationImplementationNotInstantiable",
     "OperationImplementationNotInstantiated",
     "Problem",
@@ -109,6 +107,32 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.reason} at {self.path or '/'}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class OperationFailure:
+    """Why a parameter set, or a context as a whole, failed.
+
+    ``reason`` is one CamelCase word (Exception, Exit, Timeout, ChildDied, Poisonous, OutputShape, TypeMismatch, …),
+    ``instance`` and ``operation`` name the operation ("" where the context failed by itself, as by a limit), ``inputs``
+    maps its parameters to their values, ``traceback`` is the text of it, ``error`` the exception itself where there is
+    one in this process.
+    """
+
+    reason: str
+    message: str
+    instance: str = ""
+    operation: str = ""
+    inputs: dict[str, Any] = field(default_factory=dict)
+    traceback: str | None = None
+    error: BaseException | None = None
+    context: str = ""
+
+    def __str__(self) -> str:
+        if not self.instance:
+            return f"{self.reason}: {self.message}"
+        given = ", ".join(f"{name}={shown(value, 60)}" for name, value in self.inputs.items())
+        return f"{self.instance}({given}): {self.reason}: {self.message}"
 
 
 class TidemillError(Exception):

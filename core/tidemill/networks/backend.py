@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tidemill.engine.lineage import LineageRecord
-from tidemill.model.failure import OperationFailure
+from tidemill.errors import OperationFailure
 from tidemill.model.input import Input
 from tidemill.networks.implementations import OperationImplementationNetwork
 from tidemill.networks.inputs import InputNetwork

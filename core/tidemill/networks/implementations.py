@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tidemill.engine.parameters import ParameterSet
-from tidemill.model.failure import OperationFailure
+from tidemill.errors import OperationFailure
 from tidemill.model.input import Input
 from tidemill.plan.plan import Plan
 

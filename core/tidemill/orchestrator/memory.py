@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from tidemill.backends.memory.backend import MemoryBackend
-from tidemill.errors import ContextLimitExceeded, OperationException, TidemillError
+from tidemill.errors import ContextClosed, ContextLimitExceeded, OperationException
 from tidemill.model.context import BaseInputSetContext
 from tidemill.model.dataflow import DataFlow
 from tidemill.model.input import Input
@@ -225,7 +225,7 @@ class _Run:
 
         try:
             self._backend.begin(name, octx.plan, inputs, ended, strict=self._strict)
-        except TidemillError:
+        except BaseException:
             octx._counts["open"] -= 1
             self._open.discard(name)
             raise
@@ -262,7 +262,8 @@ class _Run:
     async def abandon(self) -> None:
         """Cancel what is still open, clean up after it, and wait for that."""
         for name in list(self._open):
-            await self._backend.cancel(name)
+            with contextlib.suppress(ContextClosed):  # it has ended just now
+                await self._backend.cancel(name)
         while self._open and self._octx._crash is None:
             self._octx._news.clear()
             await self._octx._news.wait()

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tidemill.engine.lineage import LineageRecord
+from tidemill.errors import OperationFailure
 from tidemill.model.context import BaseInputSetContext
-from tidemill.model.failure import OperationFailure
 from tidemill.networks.backend import Counts
 
 __all__ = ["Outcome", "Progress"]

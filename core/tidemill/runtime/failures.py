@@ -9,8 +9,7 @@ import traceback
 from typing import Any
 
 from tidemill.engine.parameters import ParameterSet
-from tidemill.errors import TidemillError
-from tidemill.model.failure import OperationFailure
+from tidemill.errors import OperationFailure, TidemillError
 
 __all__ = ["MESSAGE_LIMIT", "failure_of", "refusal"]
 

@@ -22,8 +22,7 @@ from tidemill.backends.memory.settle import Settling
 from tidemill.backends.memory.stages import Stages
 from tidemill.engine.lineage import LineageRecord, lineage_of
 from tidemill.engine.parameters import ParameterSet
-from tidemill.errors import ContextClosed, DuplicateContext
-from tidemill.model.failure import OperationFailure
+from tidemill.errors import ContextClosed, DuplicateContext, OperationFailure
 from tidemill.model.input import Input
 from tidemill.model.operation import Stage
 from tidemill.networks.backend import Ending

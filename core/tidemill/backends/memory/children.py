@@ -16,8 +16,7 @@ from tidemill.engine.inputs import Item
 from tidemill.engine.operations import Channel
 from tidemill.engine.order import ranks, sorted_items
 from tidemill.engine.parameters import DROPPED, PARENT, TAKEN, ParameterSet
-from tidemill.errors import TidemillError
-from tidemill.model.failure import OperationFailure
+from tidemill.errors import OperationFailure, TidemillError
 from tidemill.model.input import SEED
 from tidemill.networks.backend import Ending
 from tidemill.networks.implementations import Child

@@ -12,7 +12,7 @@ from tidemill.engine.locks import Queues
 from tidemill.engine.matching import Box, Candidates
 from tidemill.engine.parameters import ParameterSet
 from tidemill.engine.redundancy import Key
-from tidemill.model.failure import OperationFailure
+from tidemill.errors import OperationFailure
 from tidemill.model.operation import Stage
 from tidemill.networks.backend import Ending
 

@@ -16,8 +16,7 @@ from tidemill.backends.memory.locks import MemoryLockNetwork
 from tidemill.backends.memory.stages import Stages
 from tidemill.engine.implementations import MAX_LOST, Refused, given_by, retry_after
 from tidemill.engine.parameters import COMPLETED, DELAYED, DROPPED, TAKEN, ParameterSet
-from tidemill.errors import shown
-from tidemill.model.failure import OperationFailure
+from tidemill.errors import OperationFailure, shown
 from tidemill.model.operation import Stage
 from tidemill.model.primitives import type_name
 from tidemill.networks.implementations import Completed, Emitted, Failed, Lost, Released, Report, Subflow

@@ -16,7 +16,7 @@ from tidemill.engine.defaults import at_close, at_quiet
 from tidemill.engine.locks import Queues
 from tidemill.engine.order import order_of_sets, ranks
 from tidemill.engine.stages import after, result_of
-from tidemill.model.failure import OperationFailure
+from tidemill.errors import OperationFailure
 from tidemill.model.operation import Stage
 
 __all__ = ["Stages"]
