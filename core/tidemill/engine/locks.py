@@ -17,7 +17,7 @@ Waiter = TypeVar("Waiter")
 
 
 class Queues(Generic[Waiter]):
-    """The queues of the locks of one context. A waiter is any object, compared by identity."""
+    """The queues of the locks of one context. A waiter is any object that equals only itself."""
 
     __slots__ = ("_queues",)
 
