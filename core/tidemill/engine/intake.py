@@ -70,9 +70,16 @@ def _channel(channels: Channels, item: Input, at: int) -> Channel:
 
 
 def _refuse_conflict(item: Input, value: Any, at: int) -> None:
-    if value is not item.value and value != item.value:
+    if not _is_same(value, item.value):
         said = f'the uid "{item.given_uid}" stands for {shown(value)} already; {shown(item.value)} needs one of its own'
         raise InvalidInput(said, reason="InputConflict", path=pointer("inputs", at, "uid"))
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    try:
+        return one is other or not one != other
+    except Exception:  # arrays, for one, have no single answer: what cannot be told equal is not
+        return False
 
 
 def _parents(item: Input, parent_of: Callable[[str], Any], at: int) -> tuple[Any, ...]:
