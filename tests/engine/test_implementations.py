@@ -145,9 +145,12 @@ class Unreadable:
         raise RuntimeError("no")
 
 
-def failing() -> Iterator[int]:
-    yield 1
-    raise KeyError("gone")
+class Failing:
+    """Ends with an error each time it is walked."""
+
+    def __iter__(self) -> Iterator[int]:
+        yield 1
+        raise KeyError("gone")
 
 
 REFUSED: list[tuple[Any, str, str]] = [
@@ -178,7 +181,7 @@ REFUSED: list[tuple[Any, str, str]] = [
         "op.number: expected int, got Unreadable <Unreadable whose repr raised RuntimeError>",
     ),
     (Record({}, OSError("torn")), "OutputShape", 'what "op" gave cannot be read: OSError: torn'),
-    ({"items": failing()}, "OutputShape", "what \"op\" gave cannot be read: KeyError: 'gone'"),
+    ({"items": Failing()}, "OutputShape", "what \"op\" gave cannot be read: KeyError: 'gone'"),
 ]
 
 
@@ -190,7 +193,7 @@ def test_what_was_not_declared_is_refused(returned: Any, reason: str, message: s
 def test_a_refusal_keeps_what_caused_it() -> None:
     for returned, cause in (
         ({"positive": 0}, ValueError),
-        ({"items": failing()}, KeyError),
+        ({"items": Failing()}, KeyError),
         ({"point": {"z": 1}}, TypeError),
     ):
         with pytest.raises(Refused) as caught:

@@ -240,8 +240,9 @@ def test_what_a_validator_gave_stands_for_what_it_was_given(gives: Definition) -
         assert made.validator is None
         assert made is channels.validated(alone, channels.given(before, RAW))
         assert made is not alone
-    nobody = channels.validated(alone, channels.given("client", RAW))
+    nobody = channels.validated(alone, channels.given("made up", RAW))
     assert targets(nobody) == []
+    assert nobody is not channels.validated(alone, channels.given("made up", RAW))  # such names are not kept
 
 
 def test_what_is_given_in_the_name_of_the_validator_counts_as_validated() -> None:

@@ -107,7 +107,9 @@ class Channels:
             origin = (operation.instance, name)
             made = Channel(origin, output.definition, operation, output.index)
             origins = (origin,) if stands_for is None else (origin, stands_for)
-            channel = self._outputs[key] = self._concerning(made, origins)
+            channel = self._concerning(made, origins)
+            if stands_for is None or stands_for in self._origins:
+                self._outputs[key] = channel
         return channel
 
     def _concerning(self, channel: Channel, origins: tuple[Origin, ...]) -> Channel:
