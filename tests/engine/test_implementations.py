@@ -10,6 +10,7 @@ import pytest
 from tests.engine.making import NUMBER, TEXT, item, parameter_set, planned
 from tidemill import Definition, Limits
 from tidemill.engine.implementations import MAX_BACKOFF, MAX_LOST, Refused, given_by, retry_after
+from tidemill.engine.inputs import FIRST
 from tidemill.engine.operations import Channel
 from tidemill.plan.plan import PlannedOperation
 
@@ -112,6 +113,24 @@ def test_an_emission_has_its_number_in_every_place() -> None:
         ("items", 5, (3, 0)),
         ("items", 6, (3, 1)),
     ]
+
+
+def test_a_place_that_says_nothing_is_shared() -> None:
+    assert give({"number": 1})[0][2] is FIRST
+
+
+def test_a_value_of_the_exact_type_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def refuse(value: Any) -> bool:
+        asked.append(value)
+        return False
+
+    monkeypatch.setattr(CHANNELS["number"], "check", (int, refuse))
+    assert give({"number": 1}) == [("number", 1, (0, 0))]
+    assert asked == []
+    assert refusal({"number": "a"})[0] == "TypeMismatch"
+    assert asked == ["a"]
 
 
 def test_the_channels_are_those_of_the_outputs() -> None:

@@ -117,6 +117,20 @@ def test_null_is_a_value_where_the_definition_says_so() -> None:
     ]
 
 
+def test_a_value_of_the_exact_type_is_not_looked_at_again() -> None:
+    channels = Channels(PLAN)
+    asked: list[Any] = []
+
+    def refuse(value: Any) -> bool:
+        asked.append(value)
+        return False
+
+    channels.given("seed", NUMBER).check = (int, refuse)
+    inputs = [Input(1, NUMBER)]
+    assert len(checked(inputs, channels=channels, have=0, uids={}, parent_of={"": None}.get)) == 1
+    assert asked == []
+
+
 class Integer(int):
     """No int by type, but by class."""
 

@@ -245,6 +245,14 @@ def test_what_a_validator_gave_stands_for_what_it_was_given(gives: Definition) -
     assert nobody is not channels.validated(alone, channels.given("made up", RAW))  # such names are not kept
 
 
+def test_an_operation_may_take_what_it_gave_itself_unless_it_validates() -> None:
+    plan = plan_of(operation("a", "x", gives="o"), flow=flow(a={"x": ["seed", {"a": "o"}]}))
+    assert targets(Channels(plan).output(plan.instances["a"], "o")) == [("a", 0, (X,), True)]
+    check = Operation("check", inputs={"x": RAW}, outputs={"y": RAW}, validator=True)
+    plan = plan_of(check, flow=flow(check={"x": ["seed", {"check": "y"}]}))
+    assert targets(Channels(plan).output(plan.instances["check"], "y")) == []
+
+
 def test_what_is_given_in_the_name_of_the_validator_counts_as_validated() -> None:
     channel = Channels(validating(RAW)).given(("check", "y"), RAW)
     assert channel.validator is None

@@ -16,7 +16,7 @@ def test_a_new_one_is_taken_and_has_no_history() -> None:
     made = ParameterSet(context, join, (x, y))
     assert (made.context, made.operation, made.items) == (context, join, (x, y))
     assert made.state is parameters.TAKEN
-    assert (made.tries, made.lost, made.emitted, made.given) == (0, 0, 0, 0)
+    assert (made.tries, made.lost, made.emitted, made.given, made.leases) == (0, 0, 0, 0, 0)
     assert (made.locks, made.worker, made.children) == (NO_LOCKS, None, None)
 
 

@@ -58,7 +58,7 @@ def checked(
 
 def _channel(channels: Channels, item: Input, at: int) -> Channel:
     if not isinstance(item, Input):
-        raise InvalidInput(f"{shown(item)} is no Input", reason="InvalidInput", path=pointer("inputs", at))
+        raise InvalidInput(f"{shown(item)} is no Input", path=pointer("inputs", at))
     if isinstance(item.origin, str):
         return channels.given(item.origin, item.definition)
     instance, output = item.origin

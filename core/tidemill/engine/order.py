@@ -50,7 +50,7 @@ def _key(item: Item, rank_of: dict[int, int]) -> tuple[Any, ...]:
         return (2, (), str(channel.origin), channel.definition.name, canonical(item.value))
     if channel.operation is None:
         return (0, (), item.position)
-    above = tuple([rank_of.get(parent.number, _DEFAULT_RANK) for parent in item.parents])
+    above = tuple([rank_of[parent.number] for parent in item.parents])
     return (1, above, channel.operation.index, channel.index, item.position)
 
 
