@@ -167,8 +167,11 @@ class Settling:
         parameter_set.tries += 1
         context = parameter_set.context
         wait = retry_after(parameter_set)
-        if wait is None or context.stage is not parameter_set.operation.stage:
+        if wait is None:
             self._fail(parameter_set, failure)
+            return
+        if context.stage is not parameter_set.operation.stage:
+            self._again(parameter_set)  # its context has failed meanwhile: it is dropped with the tries that it had left
             return
         context.bound.counts[parameter_set.operation.index].retried += 1
         if wait <= 0:
