@@ -171,7 +171,7 @@ class Settling:
             self._fail(parameter_set, failure)
             return
         if context.stage is not parameter_set.operation.stage:
-            self._again(parameter_set)  # its context has failed meanwhile: it is dropped with the tries that it had left
+            self._again(parameter_set)  # its context has failed: it is dropped, with the tries that it had left
             return
         context.bound.counts[parameter_set.operation.index].retried += 1
         if wait <= 0:

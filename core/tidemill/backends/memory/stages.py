@@ -73,7 +73,9 @@ class Stages:
     def _next(self, context: MemoryContext) -> bool:
         """Begin the next stage; say whether there was one."""
         stage = context.stage or context.failed_stage
-        following = None if stage is None else after(stage, context.failure is not None)
+        if stage is None:
+            return False  # it has ended already, within the step that cancelled its child contexts
+        following = after(stage, context.failure is not None)
         if following is None:
             self._finish(context)
             return False
@@ -94,7 +96,7 @@ class Stages:
                 returned = sorted(returned, key=lambda pair: order_of_sets(pair[0].items, rank_of))
             plan = context.bound.plan
             result = result_of(plan, [(made_by.operation.index, mapping) for made_by, mapping in returned])
-        context.stage = None
+        context.stage = context.failed_stage = None
         self._end(context, result)
 
     def fail(self, context: MemoryContext, failure: OperationFailure) -> None:
