@@ -217,12 +217,12 @@ def test_an_output_that_has_to_be_validated_stays_an_output_while_it_waits() -> 
     assert targets(waiting) == [("check", 0, (X,), True)]
 
 
-def test_a_validator_with_a_default_is_not_plain() -> None:
+def test_a_validator_takes_no_default_so_it_is_plain() -> None:
     raw = RAW._replace(default="")
     plan = plan_of(Operation("check", inputs={"x": raw}, outputs={"y": raw}, validator=True))
     waiting = Channels(plan).given("seed", raw).validator
     assert waiting is not None
-    assert targets(waiting) == [("check", 0, (X,), False)]
+    assert targets(waiting) == [("check", 0, (X,), True)]
 
 
 @pytest.mark.parametrize("gives", [RAW, CHECKED])

@@ -141,7 +141,7 @@ class Channels:
                 reason="ValidatorMissing",
                 path=pointer("definitions", definition.name, "validate"),
             )
-        return Target(checker, checker.index, ((0, ()),), plain=not checker.parameters[0].has_default)
+        return Target(checker, checker.index, ((0, ()),), plain=True)  # a validator takes no default
 
 
 def _paths(accepts: tuple[Accept, ...], origins: tuple[Origin, ...], definition: str) -> tuple[Path, ...] | None:
