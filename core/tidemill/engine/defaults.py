@@ -8,15 +8,16 @@ depend on any order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
-from tidemill.plan.graph import producers
 from tidemill.plan.plan import Plan, PlannedOperation, PlannedParameter
 
 __all__ = ["at_close", "at_quiet"]
 
 Place = tuple[PlannedOperation, PlannedParameter]
 HasCandidate = Callable[[int, int], bool]
+"""Says, for the numbers of an operation and a parameter, whether something may stand there (or, when the intake
+closes, has been given for it and has still to be validated)."""
 
 
 def at_close(plan: Plan, has_candidate: HasCandidate) -> list[Place]:
@@ -55,5 +56,5 @@ def _may_feed(plan: Plan, source: Place, place: Place) -> bool:
 
 def _leads_to(plan: Plan, operation: PlannedOperation, parameter: PlannedParameter) -> bool:
     reached = plan.reaches[operation.index]
-    givers: Sequence[int] = [plan.instances[name].index for name in producers(parameter.accepts)]
+    givers = [plan.instances[name].index for name in parameter.givers]
     return any(index == operation.index or index in reached for index in givers)

@@ -46,7 +46,7 @@ class Door:
 class Channel:
     """All inputs of one origin and one definition, and whom they concern."""
 
-    __slots__ = ("check", "definition", "doors", "index", "operation", "origin", "targets", "validator")
+    __slots__ = ("awaited", "check", "definition", "doors", "index", "operation", "origin", "targets", "validator")
 
     def __init__(
         self, origin: Origin, definition: Definition, operation: PlannedOperation | None, index: int = 0
@@ -58,7 +58,8 @@ class Channel:
         self.check = checker_of(definition.primitive)
         self.targets: tuple[Target, ...] = ()
         self.doors: tuple[Door, ...] = ()
-        self.validator: Channel | None = None
+        self.validator: Channel | None = None  # whom an input concerns that has to be validated first
+        self.awaited: tuple[tuple[int, int], ...] = ()  # (operation, parameter) that it is for, once it has been
 
     def __repr__(self) -> str:
         return f"Channel({self.origin}, {self.definition.name})"
@@ -119,6 +120,10 @@ class Channels:
         if isinstance(validator, str) and (isinstance(channel.origin, str) or channel.origin[0] != validator):
             channel.validator = waiting = Channel(channel.origin, definition, channel.operation, channel.index)
             waiting.targets = (self._checker(definition, validator),)
+            takers = [_target(other, origins, definition.name) for other in self.plan.operations]
+            channel.awaited = tuple(
+                (target.index, index) for target in takers if target is not None for index, _ in target.parameters
+            )
             return channel
         # A validator takes what has to be validated, never what it has validated itself.
         giver = channel.operation

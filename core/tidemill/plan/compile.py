@@ -50,6 +50,13 @@ def compile_plan(dataflow: DataFlow) -> Plan:
     )
 
 
+def definitions_of(operation: Operation) -> Iterable[Definition]:
+    """Yield every definition that an operation names."""
+    yield from operation.inputs.values()
+    yield from operation.outputs.values()
+    yield from operation.conditions
+
+
 def _definitions(dataflow: DataFlow, operations: Iterable[PlannedOperation]) -> dict[str, Definition]:
     """Return what each name means to the engine: producers and conditions first, as they say what a value is."""
     found: dict[str, Definition] = {}
@@ -72,6 +79,13 @@ class _Compiler:
     def __init__(self, dataflow: DataFlow) -> None:
         self.dataflow = dataflow
         self.problems: list[Problem] = []
+        known = [definition for op in dataflow.operations.values() for definition in definitions_of(op)]
+        seeds = [item.definition for item in dataflow.seed]
+        self.validators = {
+            definition.name: definition.validate
+            for definition in (*known, *seeds, *dataflow.definitions.values())
+            if isinstance(definition.validate, str) and definition.validate in dataflow.operations
+        }
 
     def operations(self) -> tuple[PlannedOperation, ...]:
         """Return the planned operations, in the order of their names."""
@@ -92,14 +106,21 @@ class _Compiler:
                 said = f'operation "{instance}" has no parameter "{name}" {did_you_mean(name, operation.inputs)}'
                 self._problem("UnknownParameter", ("flow", instance, "inputs", name), said)
         parameters = tuple(
-            PlannedParameter(at, name, operation.inputs[name], self._parameter(instance, name, operation, sources))
+            PlannedParameter(
+                at,
+                name,
+                operation.inputs[name],
+                accepts := self._parameter(instance, name, operation, sources),
+                givers=self._givers(accepts, operation.inputs[name].name),
+                validates=operation.validator,
+            )
             for at, name in enumerate(sorted(operation.inputs))
         )
         outputs = {
             name: PlannedOutput(at, name, operation.outputs[name], name in operation.expand)
             for at, name in enumerate(sorted(operation.outputs))
         }
-        conditions = entry.conditions if entry is not None else []
+        gate = self._gate(instance, operation, entry.conditions if entry is not None else [])
         forwarded = self.dataflow.forward.book.get(instance, ())
         return PlannedOperation(
             index=index,
@@ -107,9 +128,10 @@ class _Compiler:
             operation=operation,
             parameters=parameters,
             outputs=MappingProxyType(outputs),
-            gate=self._gate(instance, operation, conditions),
+            gate=gate,
             stage=operation.stage,
             names=tuple(parameter.name for parameter in parameters),
+            openers=frozenset().union(*(self._givers(group, None) for group in gate)),
             forwards=frozenset(definition.name for definition in forwarded),
         )
 
@@ -121,6 +143,19 @@ class _Compiler:
             where = ("flow", instance, "inputs", name, at)
             accepts.extend(a for a in self._source(source, operation.inputs[name].name, where) if a not in accepts)
         return tuple(accepts)
+
+    def _givers(self, accepts: Iterable[Accept], definition: str | None) -> frozenset[str]:
+        """Return who can give what these sources accept: the producers, and who validates what they give."""
+        found = set()
+        for accept in accepts:
+            if isinstance(accept.origin, str):
+                gives = accept.definition or definition
+            else:
+                found.add(accept.origin[0])
+                gives = accept.definition or self._given_by(accept.origin)
+            if gives in self.validators:
+                found.add(self.validators[gives])
+        return frozenset(found)
 
     def _gate(self, instance: str, operation: Operation, sources: Iterable[Any]) -> tuple[tuple[Accept, ...], ...]:
         """Group the sources of the conditions by the condition that they can satisfy."""

@@ -30,8 +30,8 @@ def reachable(operations: Sequence[PlannedOperation]) -> tuple[frozenset[int], .
     """Return, for each operation, the numbers of the operations that its outputs can lead to (itself in a cycle)."""
     following: dict[str, set[int]] = {operation.instance: set() for operation in operations}
     for operation in operations:
-        for producer in producers(accepts_of(operation)):
-            following[producer].add(operation.index)
+        for giver in operation.openers.union(*(parameter.givers for parameter in operation.parameters)):
+            following[giver].add(operation.index)
     found = []
     for operation in operations:
         seen: set[int] = set()

@@ -31,17 +31,20 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class PlannedParameter:
-    """One parameter and what it accepts."""
+    """One parameter, what it accepts, and the instances that can give that: those that the sources name, and the
+    validators of what they give."""
 
     index: int
     name: str
     definition: Definition
     accepts: tuple[Accept, ...]
+    givers: frozenset[str] = frozenset()
+    validates: bool = False
 
     @property
     def has_default(self) -> bool:
-        """Whether the parameter can take a default."""
-        return self.definition.has_default
+        """Whether the parameter can take a default. A validator's cannot: nobody gave the value that it would check."""
+        return self.definition.has_default and not self.validates
 
     @property
     def only_given(self) -> bool:
@@ -61,7 +64,9 @@ class PlannedOutput:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlannedOperation:
-    """One operation of a plan. ``gate`` holds groups of sources: each group has to give a truthy input."""
+    """One operation of a plan. ``gate`` holds groups of sources: each group has to give a truthy input; ``openers``
+    are the instances that can give one. ``forwards`` names the definitions that are passed on into its child
+    contexts."""
 
     index: int
     instance: str
@@ -71,6 +76,7 @@ class PlannedOperation:
     gate: tuple[tuple[Accept, ...], ...]
     stage: Stage
     names: tuple[str, ...] = field(default=())
+    openers: frozenset[str] = field(default=frozenset())
     forwards: frozenset[str] = field(default=frozenset())
 
     @property

@@ -28,10 +28,10 @@ class MemoryContext:
     """
 
     __slots__ = (
-        "active", "backlog", "bound", "boxes", "candidates", "closed", "deduped", "depth", "ended", "failed_stage",
-        "failure", "failures", "given", "held", "holding", "items", "items_by_uid", "leased", "name", "notes", "open",
-        "parent", "parents", "promised", "queues", "results", "satisfied", "stage", "strict", "taken", "uids",
-        "visible",
+        "active", "awaited", "backlog", "bound", "boxes", "candidates", "closed", "deduped", "depth", "ended",
+        "failed_stage", "failure", "failures", "given", "held", "holding", "items", "items_by_uid", "leased",
+        "name", "notes", "open", "parent", "parents", "promised", "queues", "results", "satisfied", "stage",
+        "strict", "taken", "uids", "visible",
     )  # fmt: skip
 
     def __init__(self, name: str, bound: Bound, strict: bool, ended: Callable[[Ending], None]) -> None:
@@ -44,6 +44,7 @@ class MemoryContext:
         self.active: frozenset[int] = bound.active_at_start
         self.satisfied: dict[int, frozenset[int]] = {}
         self.candidates: dict[int, Candidates] = {}
+        self.awaited: set[tuple[int, int]] = set()  # (operation, parameter) for which something is being validated
         self.items: list[Item] = []
         self.given = 0  # seeds, for their places
         self.uids: dict[str, Any] = {}  # the identities that inputs were given, and their values
@@ -75,6 +76,10 @@ class MemoryContext:
             operation = self.bound.plan.operations[index]
             found = self.candidates[index] = [[] for _ in operation.parameters]
         return found
+
+    def was_given(self, index: int, parameter: int) -> bool:
+        """Say whether anything may stand at a parameter, now or once it has been validated."""
+        return self.has_candidate(index, parameter) or (index, parameter) in self.awaited
 
     def has_candidate(self, index: int, parameter: int) -> bool:
         """Say whether anything may stand at a parameter."""

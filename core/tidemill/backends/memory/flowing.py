@@ -72,6 +72,7 @@ class Flowing:
         channel = item.channel
         assert channel is not None
         if channel.validator is not None:
+            context.awaited.update(channel.awaited)
             channel = channel.validator
         active = context.active
         for target in channel.targets:

@@ -42,7 +42,7 @@ class Stages:
     def take_given_defaults(self, context: MemoryContext) -> None:
         """Let parameters that only given inputs could have filled take their defaults: no more is given."""
         if context.bound.has_defaults:
-            for operation, parameter in at_close(context.bound.plan, context.has_candidate):
+            for operation, parameter in at_close(context.bound.plan, context.was_given):
                 self._flowing.default(context, operation, parameter.index)
 
     def settle_if_quiet(self, context: MemoryContext) -> None:
