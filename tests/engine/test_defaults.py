@@ -69,7 +69,7 @@ def chain(back: str = "") -> Plan:
     return plan_of(*made, flow=flow_of(**sources))
 
 
-def quiet(plan: Plan, active: str, *have: str) -> list[str]:
+def quiet(plan: Plan, active: Iterable[str], *have: str) -> list[str]:
     return names(at_quiet(plan, [plan.instances[name] for name in active], having(*have)))
 
 
@@ -142,6 +142,26 @@ def test_a_gate_leads_on_as_a_parameter_does() -> None:
     )
     assert quiet(plan, "ac") == ["a.x"]
     assert quiet(plan, "ac", "0.0") == ["c.x"]
+
+
+def test_a_validator_gives_what_it_is_given() -> None:
+    raw = Definition("raw", "int", default=0, validate="check")
+    plan = plan_of(
+        Operation("a", inputs={"x": WITH}, outputs={"o": raw}),
+        Operation("b", inputs={"x": raw}, outputs={"o": WITH}),
+        Operation("c", inputs={"x": WITH}),
+        Operation("check", inputs={"x": raw}, outputs={"o": raw}, validator=True),
+        flow={
+            "a": InputFlow(inputs={"x": ["client"]}),
+            "b": InputFlow(inputs={"x": ["seed"]}),
+            "c": InputFlow(inputs={"x": [{"b": "o"}]}),
+            "check": InputFlow(inputs={"x": ["seed", {"a": "o"}]}),
+        },
+    )
+    assert names(at_close(plan, having())) == ["a.x", "b.x"]  # a validator takes no default
+    assert quiet(plan, ["a", "b", "c", "check"]) == ["a.x"]  # a may give what check gives b
+    assert quiet(plan, ["a", "b", "c", "check"], "0.0") == ["b.x"]
+    assert quiet(plan, ["b", "c"], "1.0") == ["c.x"]
 
 
 @st.composite

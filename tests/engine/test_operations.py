@@ -204,6 +204,24 @@ def test_what_has_to_be_validated_goes_to_its_validator_only(origin: Origin) -> 
     assert (waiting.origin, waiting.definition, waiting.operation, waiting.index) == (origin, RAW, None, 0)
 
 
+def test_a_channel_knows_for_whom_an_input_is_once_it_has_been_validated() -> None:
+    plan = plan_of(
+        Operation("check", inputs={"x": RAW}, outputs={"y": RAW}, validator=True),
+        Operation("one", inputs={"n": NUMBER, "x": RAW}),
+        Operation("two", inputs={"x": RAW, "y": RAW, "z": RAW}),
+        flow=flow(
+            check={"x": ["seed", "client"]},
+            one={"n": ["seed"], "x": ["client"]},
+            two={"x": ["seed"], "y": ["seed", "client"], "z": ["stranger"]},
+        ),
+    )
+    channels = Channels(plan)
+    assert channels.given("seed", RAW).awaited == ((0, 0), (2, 0), (2, 1))
+    assert channels.given("client", RAW).awaited == ((0, 0), (1, 1), (2, 1))
+    assert channels.given("seed", NUMBER).awaited == ()
+    assert channels.output(plan.instances["check"], "y").awaited == ()
+
+
 def test_an_output_that_has_to_be_validated_stays_an_output_while_it_waits() -> None:
     plan = plan_of(
         Operation("check", inputs={"x": RAW}, outputs={"y": RAW}, validator=True),
