@@ -80,6 +80,7 @@ class Stages:
             self._finish(context)
             return False
         context.stage, context.failed_stage = following, None
+        context.active = frozenset()  # what a stage leaves behind starts nothing of the one before
         if following is Stage.OUTPUT:
             context.visible = len(context.items)
         for operation in context.bound.plan.stages[following]:
