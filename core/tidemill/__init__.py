@@ -9,64 +9,71 @@ An operation runs as soon as a new combination of its inputs exists, once. Nobod
         return text.upper()
 
     flow = tidemill.DataFlow(shout, tidemill.GetSingle)
+
+Names are imported from where they live when they are first asked for, so that a program which needs few of them, such
+as the command line printing its help, starts fast.
 """
 
-from tidemill.errors import (
-    ContextClosed,
-    ContextError,
-    ContextLimitExceeded,
-    DefinitionMissing,
-    DefinitionNotInContext,
-    DuplicateContext,
-    FailedToLoadOperation,
-    FailedToLoadOperationImplementation,
-    InputValidationError,
-    InvalidCustomRunDataFlowContext,
-    InvalidCustomRunDataFlowOutputs,
-    InvalidDocument,
-    InvalidFlow,
-    InvalidInput,
-    LoadError,
-    MultipleAncestorsFoundError,
-    NotOpImp,
-    OperationException,
-    OperationFailure,
-    OperationImplementationNotInstantiable,
-    OperationImplementationNotInstantiated,
-    Problem,
-    RemapFailure,
-    TidemillError,
-    ValidatorMissing,
-)
-from tidemill.formats.load import load
-from tidemill.model.context import (
-    BaseInputSetContext,
-    MemoryInputSet,
-    MemoryInputSetConfig,
-    StringInputSetContext,
-)
-from tidemill.model.dataflow import DataFlow
-from tidemill.model.definition import NO_DEFAULT, Definition
-from tidemill.model.flow import Forward, InputFlow
-from tidemill.model.input import Input
-from tidemill.model.limits import Limits
-from tidemill.model.operation import Operation, Stage
-from tidemill.model.parameters import Parameter
-from tidemill.operation.dataflow import RunDataFlowConfig, run_dataflow
-from tidemill.operation.output import Associate, AssociateDefinition, GetMulti, GetSingle, GroupBy
-from tidemill.operation.remap import RemapConfig, remap
-from tidemill.orchestrator.memory import MemoryOrchestrator
-from tidemill.orchestrator.outcome import Outcome, Progress
-from tidemill.orchestrator.run import run
-from tidemill.plan.compile import compile_plan
-from tidemill.runtime.config import BaseConfig, config, field
-from tidemill.runtime.decorator import op
-from tidemill.runtime.implementation import (
-    OperationImplementation,
-    OperationImplementationContext,
-    operation_in,
-    opimp_in,
-)
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tidemill.errors import (
+        ContextClosed,
+        ContextError,
+        ContextLimitExceeded,
+        DefinitionMissing,
+        DefinitionNotInContext,
+        DuplicateContext,
+        FailedToLoadOperation,
+        FailedToLoadOperationImplementation,
+        InputValidationError,
+        InvalidCustomRunDataFlowContext,
+        InvalidCustomRunDataFlowOutputs,
+        InvalidDocument,
+        InvalidFlow,
+        InvalidInput,
+        LoadError,
+        MultipleAncestorsFoundError,
+        NotOpImp,
+        OperationException,
+        OperationFailure,
+        OperationImplementationNotInstantiable,
+        OperationImplementationNotInstantiated,
+        Problem,
+        RemapFailure,
+        TidemillError,
+        ValidatorMissing,
+    )
+    from tidemill.formats.load import load
+    from tidemill.model.context import (
+        BaseInputSetContext,
+        MemoryInputSet,
+        MemoryInputSetConfig,
+        StringInputSetContext,
+    )
+    from tidemill.model.dataflow import DataFlow
+    from tidemill.model.definition import NO_DEFAULT, Definition
+    from tidemill.model.flow import Forward, InputFlow
+    from tidemill.model.input import Input
+    from tidemill.model.limits import Limits
+    from tidemill.model.operation import Operation, Stage
+    from tidemill.model.parameters import Parameter
+    from tidemill.operation.dataflow import RunDataFlowConfig, run_dataflow
+    from tidemill.operation.output import Associate, AssociateDefinition, GetMulti, GetSingle, GroupBy
+    from tidemill.operation.remap import RemapConfig, remap
+    from tidemill.orchestrator.memory import MemoryOrchestrator
+    from tidemill.orchestrator.outcome import Outcome, Progress
+    from tidemill.orchestrator.run import run
+    from tidemill.plan.compile import compile_plan
+    from tidemill.runtime.config import BaseConfig, config, field
+    from tidemill.runtime.decorator import op
+    from tidemill.runtime.implementation import (
+        OperationImplementation,
+        OperationImplementationContext,
+        operation_in,
+        opimp_in,
+    )
 
 __version__ = "0.1.0"
 
@@ -134,3 +141,109 @@ __all__ = [
     "run",
     "run_dataflow",
 ]
+
+_HOMES = {
+    "tidemill.errors": (
+        "ContextClosed",
+        "ContextError",
+        "ContextLimitExceeded",
+        "DefinitionMissing",
+        "DefinitionNotInContext",
+        "DuplicateContext",
+        "FailedToLoadOperation",
+        "FailedToLoadOperationImplementation",
+        "InputValidationError",
+        "InvalidCustomRunDataFlowContext",
+        "InvalidCustomRunDataFlowOutputs",
+        "InvalidDocument",
+        "InvalidFlow",
+        "InvalidInput",
+        "LoadError",
+        "MultipleAncestorsFoundError",
+        "NotOpImp",
+        "OperationException",
+        "OperationFailure",
+        "OperationImplementationNotInstantiable",
+        "OperationImplementationNotInstantiated",
+        "Problem",
+        "RemapFailure",
+        "TidemillError",
+        "ValidatorMissing",
+    ),
+    "tidemill.formats.load": ("load",),
+    "tidemill.model.context": (
+        "BaseInputSetContext",
+        "MemoryInputSet",
+        "MemoryInputSetConfig",
+        "StringInputSetContext",
+    ),
+    "tidemill.model.dataflow": ("DataFlow",),
+    "tidemill.model.definition": (
+        "NO_DEFAULT",
+        "Definition",
+    ),
+    "tidemill.model.flow": (
+        "Forward",
+        "InputFlow",
+    ),
+    "tidemill.model.input": ("Input",),
+    "tidemill.model.limits": ("Limits",),
+    "tidemill.model.operation": (
+        "Operation",
+        "Stage",
+    ),
+    "tidemill.model.parameters": ("Parameter",),
+    "tidemill.operation.dataflow": (
+        "RunDataFlowConfig",
+        "run_dataflow",
+    ),
+    "tidemill.operation.output": (
+        "Associate",
+        "AssociateDefinition",
+        "GetMulti",
+        "GetSingle",
+        "GroupBy",
+    ),
+    "tidemill.operation.remap": (
+        "RemapConfig",
+        "remap",
+    ),
+    "tidemill.orchestrator.memory": ("MemoryOrchestrator",),
+    "tidemill.orchestrator.outcome": (
+        "Outcome",
+        "Progress",
+    ),
+    "tidemill.orchestrator.run": ("run",),
+    "tidemill.plan.compile": ("compile_plan",),
+    "tidemill.runtime.config": (
+        "BaseConfig",
+        "config",
+        "field",
+    ),
+    "tidemill.runtime.decorator": ("op",),
+    "tidemill.runtime.implementation": (
+        "OperationImplementation",
+        "OperationImplementationContext",
+        "operation_in",
+        "opimp_in",
+    ),
+}
+"""Where each public name lives."""
+
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home."""
+    if name == "noasync":
+        return importlib.import_module("tidemill.noasync")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """Return the public names, imported yet or not."""
+    return sorted({*globals(), *__all__})
