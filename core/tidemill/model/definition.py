@@ -26,6 +26,9 @@ class NoDefault:
     def __repr__(self) -> str:
         return "NO_DEFAULT"
 
+    def __reduce__(self) -> str:
+        return "NO_DEFAULT"  # a copy, or what comes out of another process, is the one there is
+
 
 NO_DEFAULT = NoDefault()
 """Stands where a definition has no default; compared with ``is``."""
@@ -93,8 +96,9 @@ class Definition:
 
     def _said(self) -> tuple[Any, ...]:
         spec = None if self.spec is None else _export_spec(self.spec)
-        return (self.name, self.primitive, self.default, self.lock, spec, self.subspec, self.validate, self.links or (),
-                self.dedupe)  # fmt: skip
+        subspec = self.spec is not None and self.subspec
+        return (self.name, self.primitive, self.default, self.lock, spec, subspec, self.validate,
+                tuple(self.links or ()), self.dedupe)  # fmt: skip
 
     def _replace(self, **changes: Any) -> Definition:
         return dataclasses.replace(self, **changes)
@@ -144,14 +148,19 @@ class Definition:
 
 def _export_spec(spec: type[Any]) -> dict[str, Any]:
     hints = dict(getattr(spec, "__annotations__", {}))
-    types = {
-        name: hint if isinstance(hint, str) else getattr(hint, "__name__", "generic") for name, hint in hints.items()
-    }
+    types = {name: _name_of(hint) for name, hint in hints.items()}
     if dataclasses.is_dataclass(spec):
         defaults = {f.name: f.default for f in dataclasses.fields(spec) if f.default is not dataclasses.MISSING}
     else:
         defaults = dict(getattr(spec, "_field_defaults", {}))
     return {"name": spec.__name__, "types": types, "defaults": defaults}
+
+
+def _name_of(hint: Any) -> str:
+    if isinstance(hint, str):
+        return hint
+    # A NamedTuple in a module with postponed annotations holds references by name.
+    return str(getattr(hint, "__forward_arg__", None) or getattr(hint, "__name__", "generic"))
 
 
 def build_spec(said: Mapping[str, Any]) -> type[Any]:

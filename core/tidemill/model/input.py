@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tidemill.errors import InputValidationError, TidemillError, pointer, shown
+from tidemill.errors import InputValidationError, InvalidInput, TidemillError, pointer, shown
 from tidemill.model.definition import Definition, convert
 from tidemill.model.primitives import primitive_of
 
@@ -30,7 +30,8 @@ class Input:
     made from. ``uid`` makes adding it again harmless: one uid is one input of a context. Values are never compared,
     two inputs with equal values are two inputs. A callable ``validate`` of the definition is applied here, once.
 
-    Raises `InputValidationError` when that callable refuses the value.
+    Raises `InputValidationError` when that callable refuses the value, `InvalidInput` (TypeMismatch) when the value
+    does not fit the spec of the definition.
     """
 
     __slots__ = ("_uid", "definition", "links", "origin", "parents", "validated", "value")
@@ -48,9 +49,7 @@ class Input:
     ) -> None:
         self.definition = _as_definition(definition)
         check = self.definition.validate
-        self.value = convert(
-            self.definition, value if check is None or isinstance(check, str) else self._checked(value)
-        )
+        self.value = self._converted(value if check is None or isinstance(check, str) else self._checked(value))
         self.parents = list(parents or ())
         self.origin: Origin = origin if isinstance(origin, str) else (str(origin[0]), str(origin[1]))
         self.validated = validated and not isinstance(check, str)
@@ -65,6 +64,17 @@ class Input:
         except Exception as error:
             raise InputValidationError(
                 f'{shown(value)} is not a valid "{self.definition.name}": {type(error).__name__}: {error}',
+                path=pointer("inputs", self.definition.name),
+            ) from error
+
+    def _converted(self, value: Any) -> Any:
+        try:
+            return convert(self.definition, value)
+        except TypeError as error:
+            raise InvalidInput(
+                f'"{self.definition.name}": {shown(value)} does not fit the spec '
+                f"{getattr(self.definition.spec, '__name__', 'of the definition')}: {error}",
+                reason="TypeMismatch",
                 path=pointer("inputs", self.definition.name),
             ) from error
 
