@@ -146,6 +146,12 @@ def test_a_limit_is_a_whole_number_of_one_or_more(name: str, value: Any) -> None
     assert (caught.value.reason, caught.value.path) == ("InvalidLimit", f"/limits/{name}")
 
 
+def test_data_flows_in_data_flows_always_have_a_limit() -> None:
+    nothing: Any = None
+    with pytest.raises(TidemillError, match="subflow_depth is None"):
+        Limits(subflow_depth=nothing)
+
+
 def test_limits_survive_a_file_and_are_written_where_they_differ() -> None:
     assert Limits().export() == {}
     limits = Limits(inputs=None, value_depth=3)

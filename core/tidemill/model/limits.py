@@ -15,7 +15,7 @@ __all__ = ["Limits"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Limits:
-    """What one context may grow to; None is no limit.
+    """What one context may grow to; None is no limit (``subflow_depth`` always has one).
 
     ``inputs`` and ``parameter_sets`` count over the life of the context, ``outputs`` counts the inputs that one
     parameter set gives. ``value_bytes`` and ``value_depth`` bound one value (lengths of its strings and bytes, levels
@@ -34,7 +34,9 @@ class Limits:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            if value is None and field.name != "subflow_depth":
+                continue
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise TidemillError(
                     f"the limit {field.name} is {shown(value)}, expected a whole number of 1 or more",
                     reason="InvalidLimit",
