@@ -131,7 +131,7 @@ def test_an_unknown_definition_names_the_nearest() -> None:
         ("table=[]", '"table": expected map, got list []'),
         ("names={}", '"names": expected array, got dict {}'),
         ("names=12", '"names": expected array, got int 12'),
-        ("repo={}", '"repo": {} does not fit its spec: '),
+        ("repo={}", '"repo": {} does not fit the spec Repo: '),
     ],
 )
 def test_nothing_is_converted_silently(text: str, said: str) -> None:
@@ -236,7 +236,7 @@ def test_names_of_contexts_may_be_any_text() -> None:
         ({"a": {"count": [1, "2"]}}, "TypeMismatch", "/a/count/1", "\"count\": expected int, got str '2'"),
         ({"a": {"text": None}}, "NullValue", "/a/text", 'null is no value of "text" (string)'),
         ({"a": {"data": "x"}}, "TypeMismatch", "/a/data", "\"data\": expected bytes, got str 'x'"),
-        ({"a": {"repo": {"uri": 1}}}, "TypeMismatch", "/a/repo", "\"repo\": {'uri': 1} does not fit its spec"),
+        ({"a": {"repo": {"uri": 1}}}, "TypeMismatch", "/a/repo", "\"repo\": {'uri': 1} does not fit the spec Repo: "),
         ([{"context": 3, "inputs": {}}], "TypeMismatch", "/0/context", "the name of a context is a text"),
         ([{"context": "", "inputs": {}}], "TypeMismatch", "/0/context", "the name of a context is a text"),
         ([{}, {"inputs": {"x": 1}}], "UnknownDefinition", "/1/inputs/x", "no definition is called 'x'"),

@@ -79,9 +79,6 @@ def input_of_value(definition: Definition, value: Any, path: str, *, origin: Any
         return Input(value, definition, origin=origin, uid=uid)
     except TidemillError as error:
         raise type(error)(error.message, reason=error.reason, path=path) from error
-    except TypeError as error:  # a mapping without the fields of the definition's spec
-        said = f'"{definition.name}": {shown(value)} does not fit its spec: {error}'
-        raise InvalidInput(said, reason="TypeMismatch", path=path) from error
 
 
 def _known(name: str, definitions: Mapping[str, Definition], path: str) -> Definition:

@@ -28,8 +28,8 @@ class Row:
 def read_json_lines(file: IO[bytes], source: str, *, limits: ReadLimits = DEFAULT_LIMITS) -> Iterator[Row]:
     """Yield the value of every line that is not blank.
 
-    Raises `InvalidDocument` with the path ``source:line``, and ``#`` and a JSON pointer where there is one: TooLarge (one
-    line), InvalidUnicode, or what `parse_json` raises.
+    Raises `InvalidDocument` with the path ``source:line``, and ``#`` and a JSON pointer where there is one: TooLarge
+    (one line), InvalidUnicode, or what `parse_json` raises.
     """
     for number, text in _lines(file, source, limits):
         if text.strip():
