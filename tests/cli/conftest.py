@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.cli.support import FLOWS, Result, environment
 from tidemill.cli.errors import guarded
-
-FLOWS = Path(__file__).parent / "flows"
-
-
-@dataclass(frozen=True)
-class Result:
-    """How a command ended, and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-
-Cli = Callable[..., Result]
 
 
 @pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cli]:
+def cli(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Callable[..., Result]]:
     """Call the command line in a folder of its own, and forget the modules that it imported from there."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
@@ -50,26 +37,14 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
             del sys.modules[name]
 
 
-def environment(**more: str) -> dict[str, str]:
-    """The environment for a process of its own: this one's, with the installed ``tidemill`` first in PATH."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    kept = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS", "LINES")}
-    return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", **more}
-
-
 @pytest.fixture
 def process() -> Callable[..., Result]:
     """Call the command line in a process of its own."""
 
     def call(*arguments: str, cwd: Path = FLOWS, **more: str) -> Result:
+        command = ["tidemill", *arguments]
         done = subprocess.run(
-            ["tidemill", *arguments],
-            cwd=cwd,
-            env=environment(**more),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
+            command, cwd=cwd, env=environment(**more), capture_output=True, text=True, timeout=120, check=False
         )
         return Result(done.returncode, done.stdout, done.stderr)
 

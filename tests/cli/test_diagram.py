@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-FLOWS = Path(__file__).parent / "flows"
+from tests.cli.support import FLOWS
 
 
 def test_mermaid_is_printed(cli: Callable[..., Any]) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.cli.support import FLOWS
 from tidemill.cli.group import VERBS
 
-FLOWS = Path(__file__).parent / "flows"
 SLOW = {"asyncio", "pydantic", "rich", "yaml", "tidemill.model", "tidemill.engine", "importlib.metadata", "http.client"}
 
 

@@ -262,7 +262,7 @@ def test_a_condition_that_is_no_boolean(warning: One) -> None:
     text = BASE + "  next: {name: m:next, conditions: [status]}\n"
     reason, path, message = warning(text)
     assert (reason, path) == ("ConditionType", "/operations/next/conditions/0")
-    assert message.startswith('the condition "status" of "next" is of primitive int, not bool')
+    assert message.startswith('the condition "status" of "next" is a int, not a bool: any value')
 
 
 def test_validators_that_wait_for_each_other(findings: Findings) -> None:

@@ -16,8 +16,8 @@ from tidemill.cli import options
 from tidemill.errors import InvalidFlow, LoadError, OperationException, Problem, TidemillError
 
 __all__ = [
-    "FAILED", "INTERNAL", "INVALID", "LOAD", "OK", "USAGE", "Interrupted", "code_of", "guarded", "one_line",
-    "problem_lines", "say", "visible",
+    "FAILED", "INTERNAL", "INVALID", "LOAD", "OK", "USAGE", "Interrupted", "ReaderGone", "code_of", "guarded",
+    "one_line", "problem_lines", "say", "visible",
 ]  # fmt: skip
 
 OK, FAILED, USAGE, INVALID, LOAD, INTERNAL = range(6)
@@ -32,6 +32,10 @@ class Interrupted(Exception):
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)
         self.code = 128 + signum
+
+
+class ReaderGone(Exception):
+    """Nobody reads the output any more. Click would take a `BrokenPipeError` for a failure of its own, exit code 1."""
 
 
 def visible(text: str) -> str:
@@ -91,7 +95,7 @@ def _code_after(error: BaseException, level: int) -> int:
     if isinstance(error, (click.Abort, KeyboardInterrupt)):
         say("interrupted")
         return 128 + signal.SIGINT
-    if isinstance(error, BrokenPipeError):
+    if isinstance(error, (ReaderGone, BrokenPipeError)):
         return _silenced()
     if isinstance(error, SystemExit):
         raise error
@@ -106,6 +110,9 @@ def _code_after(error: BaseException, level: int) -> int:
         problems = error.problems if isinstance(error, InvalidFlow) else [_as_problem(error)]
         say("\n".join(problem_lines(problems, "error")))
         return code_of(error)
+    if isinstance(error, OSError):
+        say(f"error: OperatingSystem\n  {error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+        return FAILED
     say(f"error: Internal\n  {type(error).__name__}: {error}\n  this is a mistake in tidemill; -vv shows where")
     return INTERNAL
 

@@ -5,10 +5,14 @@ Neighbours: `errors` calls it; every verb has a module of its name with a click 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+from collections.abc import Iterator
+from typing import Any
 
 import click
 
+from tidemill.cli.errors import ReaderGone
 from tidemill.cli.options import verbosity
 
 __all__ = ["VERBS", "tidemill"]
@@ -24,7 +28,23 @@ VERBS = {
 """The verbs and what each does. It is said here too, so that ``--help`` has to import none of them."""
 
 
+@contextlib.contextmanager
+def _reader_watched() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ReaderGone from error
+
+
 class _Verbs(click.Group):
+    def make_context(self, *arguments: Any, **more: Any) -> click.Context:
+        with _reader_watched():
+            return super().make_context(*arguments, **more)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _reader_watched():
+            return super().invoke(ctx)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(VERBS)
 

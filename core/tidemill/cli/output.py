@@ -6,7 +6,7 @@ Neighbours: `running` hands over the outcomes, `values` makes text of what is in
 from __future__ import annotations
 
 import sys
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tidemill.cli.errors import one_line
 from tidemill.cli.values import as_json, as_text, jsonable
@@ -38,7 +38,7 @@ class Printer(Protocol):
 def printer(kind: str) -> Printer:
     """Return the printer for ``table``, ``json`` or ``jsonl``."""
     made: dict[str, type[_Table | _Json | _JsonLines]] = {"table": _Table, "json": _Json, "jsonl": _JsonLines}
-    return made[kind](sys.stdout)
+    return made[kind]()
 
 
 def record_of(outcome: Outcome) -> dict[str, Any]:
@@ -70,37 +70,34 @@ def _failure(failure: Any) -> dict[str, Any]:
 class _JsonLines:
     """One line of JSON for each context, as soon as it has ended."""
 
-    def __init__(self, out: IO[str]) -> None:
-        self.out = out
-
     def add(self, outcome: Outcome, place: int) -> None:
-        self.out.write(as_json(record_of(outcome)) + "\n")
-        self.out.flush()
+        sys.stdout.write(as_json(record_of(outcome)) + "\n")
+        sys.stdout.flush()
 
     def close(self) -> None:
-        self.out.flush()
+        sys.stdout.flush()
 
 
 class _Json:
     """One array with an object for each context, written as they end."""
 
-    def __init__(self, out: IO[str]) -> None:
-        self.out, self.separator = out, "["
+    def __init__(self) -> None:
+        self.separator = "["
 
     def add(self, outcome: Outcome, place: int) -> None:
-        self.out.write(f"{self.separator}\n  {as_json(record_of(outcome))}")
+        sys.stdout.write(f"{self.separator}\n  {as_json(record_of(outcome))}")
+        sys.stdout.flush()
         self.separator = ","
 
     def close(self) -> None:
-        self.out.write("[]\n" if self.separator == "[" else "\n]\n")
-        self.out.flush()
+        sys.stdout.write("[]\n" if self.separator == "[" else "\n]\n")
+        sys.stdout.flush()
 
 
 class _Table:
     """A table with one row for each context; results that are mappings have a column for each key."""
 
-    def __init__(self, out: IO[str]) -> None:
-        self.out = out
+    def __init__(self) -> None:
         self.rows: list[tuple[int, str, str, Any]] = []
 
     def add(self, outcome: Outcome, place: int) -> None:
@@ -114,18 +111,18 @@ class _Table:
         if self.rows:
             self.rows.sort(key=lambda row: row[0])
             header, rows = _columns([row[1:] for row in self.rows])
-            if self.out.isatty():
+            if sys.stdout.isatty():
                 self._rich(header, rows)
             else:
                 self._plain(header, rows)
             self.rows = []
-        self.out.flush()
+        sys.stdout.flush()
 
     def _plain(self, header: list[str], rows: list[list[str]]) -> None:
         widths = [max(len(row[at]) for row in (header, *rows)) for at in range(len(header))]
         for row in (header, *rows):
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            self.out.write("  ".join(cells).rstrip() + "\n")
+            sys.stdout.write("  ".join(cells).rstrip() + "\n")
 
     def _rich(self, header: list[str], rows: list[list[str]]) -> None:
         from rich.console import Console
@@ -138,7 +135,7 @@ class _Table:
         for row in rows:
             style = "red" if row[1].startswith("failed") else None
             table.add_row(*(Text(cell) for cell in row), style=style)
-        Console(file=self.out).print(table)
+        Console(file=sys.stdout).print(table)
 
 
 def _columns(rows: list[tuple[str, str, Any]]) -> tuple[list[str], list[list[str]]]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tidemill.orchestrator.outcome import Progress
 
-__all__ = ["Display", "display", "summary"]
+__all__ = ["Display", "display", "running", "summary"]
 
 LIVE_SECONDS = 0.125
 PLAIN_SECONDS = 1.0
@@ -36,37 +36,63 @@ class Display(Protocol):
         """Write lines to standard error."""
         ...
 
+    def leave(self) -> None:
+        """Leave the terminal as it was found, because the process is about to end."""
+        ...
 
-def display(mode: str, *, quiet: bool, total: int | None) -> Display:
-    """Return the display for ``auto``, ``on`` or ``off``; ``total`` is the number of contexts, where it is known."""
-    if mode == "off" or (mode == "auto" and quiet):
+
+def display(mode: str, *, quiet: bool, total: int | None, streams: bool) -> Display:
+    """Return the display for ``auto``, ``on`` or ``off``.
+
+    ``total`` is the number of contexts, where it is known; ``streams`` says that results are printed one by one: on one
+    terminal with the display they show how far the run is, and a picture would be written into them.
+    """
+    shared = streams and sys.stdout.isatty() and sys.stderr.isatty()
+    if mode == "off" or (mode == "auto" and (quiet or shared)):
         return _Silent()
     terminal = sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
-    return _Live(total) if terminal else _Plain(total)
+    return _Live(total) if terminal and not shared else _Plain(total)
 
 
-def summary(progress: Progress) -> str:
+def running(progress: Progress) -> dict[str, int]:
+    """Return how many parameter sets of each operation have been started and have not ended."""
+    left = {
+        instance: each.leased - each.completed - each.failed - each.retried
+        for instance, each in progress.operations.items()
+    }
+    return {instance: number for instance, number in left.items() if number > 0}
+
+
+def summary(progress: Progress, *, succeeded: int, failed: int, unfinished: int) -> str:
     """Return one line that says what a run has done."""
-    contexts = progress.contexts
-    done = contexts["succeeded"] + contexts["failed"]
-    parts = [f"{contexts['succeeded']} succeeded", f"{contexts['failed']} failed"]
-    if contexts["open"]:
-        parts.append(f"{contexts['open']} not finished")
+    done = succeeded + failed
+    parts = [f"{succeeded} succeeded", f"{failed} failed"]
+    if unfinished:
+        parts.append(f"{unfinished} not finished")
     runs = sum(each.completed + each.failed for each in progress.operations.values())
-    noun = "context" if done == 1 else "contexts"
-    operations = "1 operation" if runs == 1 else f"{runs} operations"
-    return f"{done} {noun}: {', '.join(parts)}; {operations} run in {progress.elapsed:.1f} s"
+    return f"{_count(done, 'context')}: {', '.join(parts)}; {_count(runs, 'operation')} run in {progress.elapsed:.1f} s"
 
 
-class _Silent:
-    async def show(self, progress: Any) -> None:
-        await asyncio.Event().wait()
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+class _Lines:
+    """What displays without a picture have in common."""
 
     def write(self, text: str) -> None:
         say(text)
 
+    def leave(self) -> None:
+        pass
 
-class _Plain:
+
+class _Silent(_Lines):
+    async def show(self, progress: Any) -> None:
+        await asyncio.Event().wait()
+
+
+class _Plain(_Lines):
     def __init__(self, total: int | None) -> None:
         self.total = total
 
@@ -77,12 +103,9 @@ class _Plain:
             contexts = now.contexts
             done = contexts["succeeded"] + contexts["failed"]
             of = f" of {self.total}" if self.total is not None else ""
-            leased = sum(each.leased - each.completed - each.failed - each.retried for each in now.operations.values())
+            busy = sum(running(now).values())
             say(f"{now.elapsed:.0f} s: {done}{of} contexts done, {contexts['failed']} failed, "
-                f"{contexts['open']} open, {max(leased, 0)} operations running")  # fmt: skip
-
-    def write(self, text: str) -> None:
-        say(text)
+                f"{contexts['open']} open, {_count(busy, 'operation')} running")  # fmt: skip
 
 
 class _Live:
@@ -95,8 +118,8 @@ class _Live:
     async def show(self, progress: Any) -> None:
         from rich.live import Live
 
-        # Results that go to the same terminal pass through the console, above the picture; results that go
-        # to a file or a pipe stay untouched.
+        # A table on the same terminal passes through the console, above the picture; one that goes to a file or a
+        # pipe stays untouched.
         shared = sys.stdout.isatty()
         with Live(
             self._picture(progress()), console=self.console, auto_refresh=False, transient=True,
@@ -110,6 +133,9 @@ class _Live:
         from rich.text import Text
 
         self.console.print(Text(visible(text)), soft_wrap=True)
+
+    def leave(self) -> None:
+        self.console.show_cursor(True)
 
     def _picture(self, now: Progress) -> Table:
         from rich.table import Table

@@ -84,7 +84,7 @@ def command(
     _compiled(source)
     settings = Settings(output, strict, seed, max_contexts, workers, timeout, progress, level())
     sets, total = _input_sets(source, arguments, file)
-    return execute(source.dataflow, sets, replace(settings, total=total))
+    return execute(source.dataflow, sets, replace(settings, total=total, slow_inputs=total is None))
 
 
 def _compiled(source: Source) -> None:

@@ -1,7 +1,8 @@
 """One run from the command line: the orchestrator, the printer, the display, and what ends them early.
 
 The first Ctrl-C or SIGTERM cancels the run, which cleans up and says what was done; the second ends the process
-at once. Neighbours: `run` has the options, `output` and `progress` what is seen.
+at once. A thread cannot be cancelled: it is waited for, and that is said. Neighbours: `run` has the options, `output`
+and `progress` what is seen.
 """
 
 from __future__ import annotations
@@ -10,30 +11,39 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tidemill.cli import errors
 from tidemill.cli.output import Printer, printer
-from tidemill.cli.progress import Display, display, summary
+from tidemill.cli.progress import Display, display, running, summary
 
 if TYPE_CHECKING:
     from tidemill.formats.inputs import InputSet
     from tidemill.model.dataflow import DataFlow
-    from tidemill.orchestrator.outcome import Outcome
+    from tidemill.orchestrator.outcome import Outcome, Progress
 
 __all__ = ["Settings", "execute"]
 
 FAILURES_SHOWN = 10
 """Failures that are written out; the summary counts them all. With ``-v`` all are."""
 
+PATIENCE = 1.0
+"""Seconds after which a run that was cancelled says what it still waits for."""
+
+GRACE = 10.0
+"""Seconds that a run which took too long has to end and to clean up; then it is given up."""
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the options of ``tidemill run`` say; ``timeout`` in seconds, ``total`` the number of contexts if known."""
+    """What the options of ``tidemill run`` say; ``timeout`` in seconds, ``total`` the number of contexts if known.
+
+    ``slow_inputs`` says that reading the next context may have to wait for somebody who writes it.
+    """
 
     output: str = "table"
     strict: bool = True
@@ -44,6 +54,7 @@ class Settings:
     progress: str = "auto"
     level: int = 0
     total: int | None = None
+    slow_inputs: bool = False
 
 
 def execute(dataflow: DataFlow, sets: Iterable[InputSet], settings: Settings) -> int:
@@ -61,31 +72,30 @@ class _Run:
     def __init__(self, dataflow: DataFlow, settings: Settings) -> None:
         self.dataflow, self.settings = dataflow, settings
         self.printer: Printer = printer(settings.output)
-        self.display: Display = display(settings.progress, quiet=settings.level < 0, total=settings.total)
-        self.failed = 0
+        self.display: Display = display(
+            settings.progress, quiet=settings.level < 0, total=settings.total, streams=settings.output != "table"
+        )
+        self.ended = {"succeeded": 0, "failed": 0}
+        self.failed = 0  # contexts with a failure, those among them that survived it, too
         self.order: dict[str, int] = {}  # of the contexts that are open
         self.signum: int | None = None
+        self.timed_out = False
+        self.progress: Callable[[], Progress] | None = None  # while it runs
 
     async def main(self, sets: Iterable[InputSet]) -> int:
         """Run to the end, or to the first signal or timeout."""
-        timed_out = False
-        with self._signals():
+        with self._stoppable():
             try:
-                async with asyncio.timeout(self.settings.timeout) as clock:
-                    await self._run(sets)
-            except TimeoutError:
-                if not clock.expired():
-                    raise
-                timed_out = True
+                await self._run(sets)
             except asyncio.CancelledError:
-                if self.signum is None:
+                if self.signum is None and not self.timed_out:
                     raise
-        if timed_out:
-            seconds = self.settings.timeout
-            errors.say(f"error: Timeout\n  the run took longer than --timeout {seconds:g} s and was cancelled")
         if self.signum is not None:
             raise errors.Interrupted(self.signum)
-        return errors.FAILED if self.failed or timed_out else errors.OK
+        if self.timed_out:
+            seconds = self.settings.timeout
+            errors.say(f"error: Timeout\n  the run took longer than --timeout {seconds:g} s and was cancelled")
+        return errors.FAILED if self.failed or self.timed_out else errors.OK
 
     async def _run(self, sets: Iterable[InputSet]) -> None:
         from tidemill.orchestrator.memory import MemoryOrchestrator
@@ -94,20 +104,27 @@ class _Run:
         orchestrator = MemoryOrchestrator(max_ctxs=settings.max_contexts, seed=settings.seed, workers=settings.workers)
         async with orchestrator, orchestrator(self.dataflow, strict=settings.strict) as octx:
             shown = asyncio.create_task(self.display.show(octx.progress))
+            self.progress = octx.progress
             try:
-                async for outcome in octx.outcomes(self._pairs(sets)):
-                    self._take(outcome)
+                # Closed before the orchestrator is left: whatever ends the loop, contexts that are open clean up.
+                generator = cast("AsyncGenerator[Outcome]", octx.outcomes(self._pairs(sets)))
+                async with contextlib.aclosing(generator) as outcomes:
+                    async for outcome in outcomes:
+                        self._take(outcome)
             finally:
+                self.progress = None
                 progress = octx.progress()
                 shown.cancel()
                 await asyncio.wait([shown])
                 with contextlib.suppress(BrokenPipeError):  # the first one is on its way already
                     self.printer.close()
                 if settings.level >= 0:
-                    self._summarise(summary(progress))
+                    # Cancelled contexts have ended, too, but nothing came out of them.
+                    self._summarise(summary(progress, **self.ended, unfinished=len(self.order)))
 
     def _take(self, outcome: Outcome) -> None:
         self.printer.add(outcome, self.order.pop(outcome.name, 0))
+        self.ended["succeeded" if outcome.failure is None else "failed"] += 1
         failures = [outcome.failure] if outcome.failure is not None else list(outcome.failures)
         if failures:
             self.failed += 1
@@ -123,32 +140,62 @@ class _Run:
             errors.say(f"… and {self.failed - FAILURES_SHOWN} more contexts with failures; -v shows them all")
         errors.say(f"{'interrupted: ' if self.signum is not None else ''}{text}")
 
-    def _pairs(self, sets: Iterable[InputSet]) -> Iterator[tuple[Any, list[Any]]]:
+    async def _pairs(self, sets: Iterable[InputSet]) -> AsyncIterator[tuple[Any, list[Any]]]:
+        from tidemill.cli.feeding import in_thread
         from tidemill.model.context import StringInputSetContext
 
-        for at, each in enumerate(sets):
+        at = 0
+        async for each in in_thread(sets) if self.settings.slow_inputs else _at_once(sets):
             self.order[each.name] = at
+            at += 1
             yield StringInputSetContext(each.name), each.inputs
 
     @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _stoppable(self) -> Iterator[None]:
+        """Cancel the current task at a signal, or when its time is over."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None  # a coroutine always runs in a task
+        timers: list[asyncio.TimerHandle] = []
+
+        def cancel() -> None:
+            task.cancel()
+            timers.append(loop.call_later(PATIENCE, self._say_what_is_waited_for))
+
+        def expire() -> None:
+            self.timed_out = True
+            cancel()
+            timers.append(loop.call_later(GRACE, task.cancel))
 
         def stop(signum: int) -> None:
             if self.signum is not None:
+                self.display.leave()
                 errors.say("stopped at once; what was running is not cleaned up")
                 os._exit(128 + signum)
             self.signum = signum
-            task.cancel()
+            cancel()
 
         for signum in _SIGNALS:
             loop.add_signal_handler(signum, stop, signum)
+        if self.settings.timeout is not None:
+            timers.append(loop.call_later(self.settings.timeout, expire))
         try:
             yield
         finally:
             for signum in _SIGNALS:
                 loop.remove_signal_handler(signum)
+            for timer in timers:
+                timer.cancel()
+
+    def _say_what_is_waited_for(self) -> None:
+        busy = sorted(running(self.progress())) if self.progress is not None else []
+        what = f"; when it was cancelled ran: {errors.one_line(', '.join(busy))}" if busy else ""
+        how = "a second signal ends it at once" if self.signum is not None else f"it has {GRACE:g} s for that"
+        self.display.write(f"cancelled, waiting for threads and cleanup to end, {how}{what}")
+
+
+async def _at_once(sets: Iterable[InputSet]) -> AsyncIterator[InputSet]:
+    for each in sets:
+        yield each
 
 
 def _failure_text(context: str, failure: Any, level: int) -> str:
