@@ -25,7 +25,7 @@ from tidemill.runtime.threads import Abandoned, Raised, Threads
 from tidemill.runtime.view import CallContext
 from tidemill.runtime.watch import BLOCKED_AFTER, Interrupted
 
-__all__ = ["Caller"]
+__all__ = ["GRACE", "Caller"]
 
 GRACE = 1.0
 """Seconds that a cancelled operation has for cleaning up before it is given up."""

@@ -11,24 +11,16 @@ import importlib
 import inspect
 import pickle
 import sys
-import traceback
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["CallRaised", "Outcome", "locate", "outcome_of", "run_encoded"]
+from tidemill.runtime.failures import text_of, traceback_of
+
+__all__ = ["Outcome", "locate", "outcome_of", "run_encoded"]
 
 Outcome = tuple[str, Any]
 """("returned", value), ("yielded", [values]), ("raised", (type, message, traceback)), ("unserialisable", message) or
 ("exit", message)."""
-
-
-class CallRaised(Exception):
-    """An operation raised in another process: ``kind`` is the type of the exception there, ``text`` its traceback."""
-
-    def __init__(self, kind: str, message: str, text: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.text = text
 
 
 def locate(function: Callable[..., Any]) -> tuple[str, str]:
@@ -56,10 +48,9 @@ def run_encoded(module: str, name: str, encoded: bytes) -> bytes:
             found = getattr(found, part)
         outcome = _called(found, pickle.loads(encoded))
     except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
-        outcome = ("exit", f"{type(error).__name__}: {error}")
+        outcome = ("exit", f"{type(error).__name__}: {text_of(error)}")
     except BaseException as error:
-        text = "".join(traceback.format_exception(error, limit=50))
-        outcome = ("raised", (type(error).__name__, str(error)[:4096], text))
+        outcome = ("raised", (type(error).__name__, text_of(error), traceback_of(error)))
     return _encode(outcome)
 
 

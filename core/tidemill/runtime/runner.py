@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from tidemill.engine.parameters import ParameterSet
 from tidemill.model.context import BaseInputSetContext
 from tidemill.networks.backend import Backend
 from tidemill.networks.implementations import Failed, Released, Report
-from tidemill.runtime.calls import Caller
+from tidemill.runtime.calls import GRACE, Caller
 from tidemill.runtime.failures import failure_of
 from tidemill.runtime.prepare import Implementations
 from tidemill.runtime.watch import LoopWatch
@@ -27,6 +28,8 @@ SLOTS = 1000
 """Parameter sets that run at once in one process, unless told otherwise."""
 TURN = 40
 """Operations that a slot runs without waiting before it lets others have the loop."""
+
+logger = logging.getLogger("tidemill.runner")
 
 
 class Runner:
@@ -82,7 +85,12 @@ class Runner:
         self._closing = True
         for slot in self._slots:
             slot.cancel()
-        await asyncio.gather(*self._slots, return_exceptions=True)
+        if self._slots:
+            await asyncio.wait(self._slots, timeout=2 * GRACE)  # a call with a timeout takes one for itself
+        for parameter_set in self._running:
+            logger.warning(
+                'the operation "%s" ignores being cancelled; it was given up', parameter_set.operation.instance
+            )
         if self._watch is not None:
             self._watch.stop()
         self._caller.close()
@@ -137,10 +145,21 @@ class Runner:
         """Return the report of a call in which the slot was cancelled; raise on if it is the runner that ends."""
         if self._closing:
             raise error
-        task.uncancel()
+        while task.cancelling():
+            task.uncancel()
         if parameter_set in self._cancelled:
             return Released(parameter_set)
         return Failed(parameter_set, failure_of(parameter_set, error))  # the operation has cancelled its own task
+
+    async def _absorb(self, task: asyncio.Task[None]) -> None:
+        """Take back a cancellation that an operation has survived: it must not hit the next one."""
+        while task.cancelling():
+            task.uncancel()
+        try:
+            await asyncio.sleep(0)  # one that was asked for and has not come yet comes here
+        except asyncio.CancelledError:
+            if self._closing:
+                raise
 
     async def _slot(self, reports: Sequence[Report]) -> None:
         """Lease, call, report, and so on. ``_runnable`` counts slots that go on without waiting for an operation."""
@@ -172,6 +191,8 @@ class Runner:
                     self._cancelled.discard(parameter_set)
             if report is not None:
                 reports = (report,)
+            if task.cancelling():
+                await self._absorb(task)
             turn += 1
             if turn >= TURN:
                 turn = 0
