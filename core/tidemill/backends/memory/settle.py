@@ -181,12 +181,16 @@ class Settling:
         self._later(wait, lambda: self._due(parameter_set))
 
     def _subflow(self, report: Subflow) -> None:
-        problem = self._children.too_deep(report.parameter_set)
-        if problem is not None:
-            self._fail(report.parameter_set, _failure(report.parameter_set, "SubflowDepthExceeded", problem))
+        parameter_set = report.parameter_set
+        if parameter_set.context.stage is not parameter_set.operation.stage:
+            self._again(parameter_set)  # its context has failed: it is dropped, and opens nothing any more
             return
-        self.implementations.end(report.parameter_set)
-        self._children.open(report.parameter_set, report.children)
+        problem = self._children.too_deep(parameter_set)
+        if problem is not None:
+            self._fail(parameter_set, _failure(parameter_set, "SubflowDepthExceeded", problem))
+            return
+        self.implementations.end(parameter_set)
+        self._children.open(parameter_set, report.children)
 
     def _due(self, parameter_set: ParameterSet) -> None:
         context = parameter_set.context
