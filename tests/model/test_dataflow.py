@@ -22,12 +22,14 @@ from tidemill import (
     InvalidFlow,
     Limits,
     Operation,
+    RunDataFlowConfig,
     Stage,
     TidemillError,
     compile_plan,
     op,
-)  # fmt: skip
-from tidemill.model.dataflow import auto_flow, origins_of
+    run_dataflow,
+)
+from tidemill.model.dataflow import auto_flow, origins_of, subflow_cycle
 
 A, B, C = Definition("a", "int"), Definition("b", "int"), Definition("c", "bool")
 MAKE = Operation("make", outputs={"out": A})
@@ -268,3 +270,23 @@ def test_configurations_are_written_as_plain_data() -> None:
     assert DataFlow(operations=operations, configs=configs).export()["configs"] == {
         "one": {"nostrict": ["a"]}, "two": {"nostrict": ["b"]}, "three": {"a": 1}, "four": {"a": 1}, "five": "x",
     }  # fmt: skip
+
+
+def test_a_data_flow_that_another_runs_is_written_with_it() -> None:
+    inner = DataFlow(USE, seed=[Input(1, A)])
+    outer = DataFlow(operations={"sub": run_dataflow}, configs={"sub": RunDataFlowConfig(dataflow=inner)})
+    exported = json.loads(json.dumps(outer.export()))
+    assert exported["configs"] == {"sub": {"dataflow": json.loads(json.dumps(inner.export())), "strict": True}}
+    again = DataFlow._fromdict(**exported)
+    assert compile_plan(again).digest == compile_plan(outer).digest
+
+
+def test_a_data_flow_that_runs_itself_is_refused() -> None:
+    inner = DataFlow(USE, configs={"again": {}})
+    outer = DataFlow(USE, configs={"plain": 3, "other": {"dataflow": DataFlow(USE)}, "sub": {"dataflow": inner}})
+    assert subflow_cycle(outer) is None
+    inner.configs["again"] = {"dataflow": outer}
+    assert subflow_cycle(inner) == ["again", "sub"]
+    with pytest.raises(InvalidFlow, match="runs itself: sub → again → sub") as caught:
+        outer.export()
+    assert (caught.value.reason, caught.value.path) == ("SubflowCycle", "/configs/sub")

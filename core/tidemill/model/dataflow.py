@@ -18,7 +18,7 @@ from tidemill.model.limits import Limits
 from tidemill.model.links import link, unlink
 from tidemill.model.operation import Operation, Stage
 
-__all__ = ["DataFlow", "auto_flow"]
+__all__ = ["DataFlow", "auto_flow", "export_config", "origins_of", "subflow_cycle", "subflow_problem"]
 
 
 class DataFlow:
@@ -121,15 +121,18 @@ class DataFlow:
         """Return the data flow as plain data, without its implementations.
 
         ``linked``: definitions are written once, under ``definitions``, and referred to by name. Raises
-        `TidemillError` (NotExportable) for what is code and cannot be written.
+        `TidemillError` (NotExportable) for what is code and cannot be written, `InvalidFlow` (SubflowCycle) for a data
+        flow that runs itself.
         """
+        if cycle := subflow_cycle(self):
+            raise InvalidFlow([subflow_problem(cycle)])
         exported: dict[str, Any] = {
             "operations": {name: _without_instance(name, op) for name, op in self.operations.items()},
             "seed": [item.export() for item in self.seed],
             "flow": {name: entry.export() for name, entry in self.flow.items()},
         }
         if self.configs:
-            exported["configs"] = {name: _export_config(config) for name, config in self.configs.items()}
+            exported["configs"] = {name: export_config(config) for name, config in self.configs.items()}
         if self.forward.book:
             exported["forward"] = self.forward.export()
         if limits := self.limits.export():
@@ -214,13 +217,52 @@ def _without_instance(name: str, operation: Operation) -> dict[str, Any]:
     return exported
 
 
-def _export_config(config: Any) -> Any:
-    if isinstance(config, Mapping):
-        return dict(config)
+def export_config(config: Any) -> Any:
+    """Return a configuration as plain data; a data flow within it as its exported form.
+
+    Raises `TidemillError` (NotExportable) for what is code and cannot be written.
+    """
     if hasattr(config, "export"):
         return config.export()
+    said = _fields(config)
+    if said is None:
+        return config
+    return {name: value.export() if isinstance(value, DataFlow) else value for name, value in said.items()}
+
+
+def subflow_problem(cycle: Iterable[str]) -> Problem:
+    """Return the finding about a cycle of data flows that run each other."""
+    first, *_ = names = list(cycle)
+    said = f"a data flow runs itself: {' → '.join([*names, first])}; run a data flow that ends instead"
+    return Problem("SubflowCycle", pointer("configs", first), said)
+
+
+def subflow_cycle(dataflow: DataFlow) -> list[str] | None:
+    """Return the instances by which a data flow comes to run itself, or one of those that it runs does; None if none
+    does."""
+    return _cycle_below(dataflow, [], set())
+
+
+def _cycle_below(dataflow: DataFlow, above: list[DataFlow], done: set[int]) -> list[str] | None:
+    if any(dataflow is other for other in above):
+        return []
+    if id(dataflow) in done:
+        return None
+    for instance, config in dataflow.configs.items():
+        for value in (_fields(config) or {}).values():
+            if isinstance(value, DataFlow):
+                found = _cycle_below(value, [*above, dataflow], done)
+                if found is not None:
+                    return [instance, *found]
+    done.add(id(dataflow))
+    return None
+
+
+def _fields(config: Any) -> dict[str, Any] | None:
+    if isinstance(config, Mapping):
+        return dict(config)
     if hasattr(config, "_asdict"):
         return dict(config._asdict())
     if hasattr(config, "__dataclass_fields__"):
         return {name: getattr(config, name) for name in config.__dataclass_fields__}
-    return config
+    return None

@@ -15,7 +15,7 @@ from typing import Any
 from tidemill.errors import TidemillError, pointer, shown
 from tidemill.model.primitives import checker_of, primitive_of
 
-__all__ = ["NO_DEFAULT", "Definition", "NoDefault", "build_spec", "convert", "definition_of"]
+__all__ = ["NO_DEFAULT", "Definition", "NoDefault", "build_spec", "convert", "definition_of", "export_spec"]
 
 
 class NoDefault:
@@ -95,7 +95,7 @@ class Definition:
         return mine == theirs
 
     def _said(self) -> tuple[Any, ...]:
-        spec = None if self.spec is None else _export_spec(self.spec)
+        spec = None if self.spec is None else export_spec(self.spec)
         subspec = self.spec is not None and self.subspec
         return (self.name, self.primitive, self.default, self.lock, spec, subspec, self.validate,
                 tuple(self.links or ()), self.dedupe)  # fmt: skip
@@ -117,7 +117,7 @@ class Definition:
         if self.lock:
             exported["lock"] = True
         if self.spec is not None:
-            exported["spec"] = _export_spec(self.spec)
+            exported["spec"] = export_spec(self.spec)
             exported["subspec"] = self.subspec
         if self.validate is not None:
             if not isinstance(self.validate, str):
@@ -146,7 +146,8 @@ class Definition:
         return cls(**said)
 
 
-def _export_spec(spec: type[Any]) -> dict[str, Any]:
+def export_spec(spec: type[Any]) -> dict[str, Any]:
+    """Return a NamedTuple or dataclass as plain data: its name, the names of its fields' types, its defaults."""
     hints = dict(getattr(spec, "__annotations__", {}))
     types = {name: _name_of(hint) for name, hint in hints.items()}
     if dataclasses.is_dataclass(spec):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from tidemill.errors import Problem, did_you_mean, pointer
-from tidemill.model.dataflow import DataFlow
+from tidemill.model.dataflow import DataFlow, origins_of, subflow_cycle, subflow_problem
 from tidemill.model.definition import Definition
 from tidemill.model.primitives import CANONICAL, checker_of, compatible
 from tidemill.plan.graph import producers
@@ -25,10 +25,11 @@ def errors_of(dataflow: DataFlow, operations: Sequence[PlannedOperation]) -> lis
     by_name = {operation.instance: operation for operation in operations}
     return [
         *_conflicts(dataflow, operations),
-        *_types(operations, by_name),
+        *_types(dataflow, operations, by_name),
         *_validators(dataflow, operations, by_name),
         *_locks(operations),
         *_configs(dataflow, by_name),
+        *(subflow_problem(cycle) for cycle in [subflow_cycle(dataflow)] if cycle),
     ]
 
 
@@ -68,10 +69,12 @@ def _conflicts(dataflow: DataFlow, operations: Sequence[PlannedOperation]) -> It
                 yield Problem("DefinitionConflict", path, said)
 
 
-def _types(operations: Sequence[PlannedOperation], by_name: dict[str, PlannedOperation]) -> Iterator[Problem]:
+def _types(
+    dataflow: DataFlow, operations: Sequence[PlannedOperation], by_name: dict[str, PlannedOperation]
+) -> Iterator[Problem]:
     for operation in operations:
         for parameter in operation.parameters:
-            for at, accept in enumerate(parameter.accepts):
+            for accept in parameter.accepts:
                 if isinstance(accept.origin, str):
                     continue
                 given = by_name[accept.origin[0]].outputs[accept.origin[1]]
@@ -83,9 +86,10 @@ def _types(operations: Sequence[PlannedOperation], by_name: dict[str, PlannedOpe
                         f"{accept.origin[0]}.{accept.origin[1]} ({source}) → {operation.instance}.{parameter.name} "
                         f"({parameter.definition.primitive}): such a value would be refused; convert it in between"
                     )
-                    yield Problem(
-                        "TypeMismatch", pointer("flow", operation.instance, "inputs", parameter.name, at), said
-                    )
+                    sources = dataflow.flow[operation.instance].inputs[parameter.name]
+                    at = next(at for at, source in enumerate(sources) if accept.origin in origins_of([source]))
+                    path = pointer("flow", operation.instance, "inputs", parameter.name, at)
+                    yield Problem("TypeMismatch", path, said)
 
 
 def _validators(
@@ -109,8 +113,25 @@ def _validators(
                 f'the validator "{validator}" has to take "{definition_name}" and nothing else; it takes '
                 f"{', '.join(p.definition.name for p in found.parameters) or 'nothing'}"
             )
-            # A chain a → b → a shows itself here: a validator whose input another validator has to give.
-            yield Problem("ValidatorCycle" if found.parameters else "ValidatorShape", path, said)
+            cycle = _waits_for_itself(definition_name, validated, by_name)
+            yield Problem("ValidatorCycle" if cycle else "ValidatorShape", path, said)
+
+
+def _waits_for_itself(name: str, validated: dict[str, str], by_name: dict[str, PlannedOperation]) -> bool:
+    """Say whether the validator of a definition takes what, in one step or more, only that definition can validate."""
+    seen: set[str] = set()
+    ahead = [name]
+    while ahead:
+        current = ahead.pop()
+        validator = by_name.get(validated.get(current, ""))
+        for parameter in validator.parameters if validator is not None else ():
+            taken = parameter.definition.name
+            if taken == name and current != name:
+                return True
+            if taken not in seen:
+                seen.add(taken)
+                ahead.append(taken)
+    return False
 
 
 def _locks(operations: Sequence[PlannedOperation]) -> Iterator[Problem]:

@@ -207,14 +207,15 @@ class _Compiler:
         return []
 
     def _alternatives(self, origin: Any, names: Any, where: tuple[object, ...]) -> list[Accept]:
-        if isinstance(origin, tuple) and len(origin) == 2:
-            listed = [names] if isinstance(names, str) else list(names)
+        several = isinstance(names, (list, tuple))
+        if isinstance(origin, tuple) and len(origin) == 2 and (several or isinstance(names, str)):
+            listed = names if several else [names]
             known = self._output(str(origin[0]), str(origin[1]), where)
             return [Accept((str(origin[0]), str(origin[1])), str(name)) for name in listed] if known else []
-        if isinstance(names, str):
-            return [Accept((str(origin), names), None)] if self._output(str(origin), names, where) else []
-        if isinstance(names, (list, tuple)):
-            return [Accept(str(origin), str(name)) for name in names]
+        if isinstance(origin, str) and isinstance(names, str):
+            return [Accept((origin, names), None)] if self._output(origin, names, where) else []
+        if isinstance(origin, str) and several:
+            return [Accept(origin, str(name)) for name in names]
         said = f"{shown({origin: names})} is no source; expected {{instance: output}} or {{origin: [definitions]}}"
         self._problem("InvalidSource", where, said)
         return []

@@ -10,22 +10,51 @@ import hashlib
 import json
 from typing import Any
 
-from tidemill.model.dataflow import DataFlow
+from tidemill.errors import TidemillError
+from tidemill.model.dataflow import DataFlow, export_config
+from tidemill.model.definition import Definition, export_spec
+from tidemill.model.input import Input
 
 __all__ = ["canonical", "digest_of"]
 
 
 def digest_of(dataflow: DataFlow) -> str:
     """Return ``sha256:`` and the hash of the data flow."""
-    said = {
+    return "sha256:" + hashlib.sha256(canonical(_said(dataflow))).hexdigest()
+
+
+def _said(dataflow: DataFlow) -> dict[str, Any]:
+    return {
         "operations": {name: {**op._asdict(), "instance_name": name} for name, op in dataflow.operations.items()},
-        "seed": [{"value": item.value, "definition": item.definition, "origin": item.origin} for item in dataflow.seed],
+        "seed": [_seed(item) for item in dataflow.seed],
         "flow": {name: entry.export() for name, entry in dataflow.flow.items()},
-        "configs": dataflow.configs,
+        "configs": {name: _config(config) for name, config in dataflow.configs.items()},
         "forward": dataflow.forward.book,
         "limits": dataflow.limits.export(),
     }
-    return "sha256:" + hashlib.sha256(canonical(said)).hexdigest()
+
+
+def _seed(item: Input) -> dict[str, Any]:
+    said = {"value": item.value, "definition": item.definition, "origin": item.origin}
+    if item.given_uid:
+        said["uid"] = item.given_uid
+    if item.parents:
+        said["parents"] = [parent.given_uid for parent in item.parents]
+    return said
+
+
+def _config(config: Any) -> Any:
+    """Return what a configuration says in a file; what cannot be written speaks for itself."""
+    try:
+        return export_config(config)
+    except TidemillError:
+        return config
+
+
+def _definition(definition: Definition) -> dict[str, Any]:
+    # The spec of a definition that was read from a file is another class that says the same.
+    spec = None if definition.spec is None else export_spec(definition.spec)
+    return {**definition._asdict(), "spec": spec, "links": list(definition.links or ())}
 
 
 def canonical(value: Any) -> bytes:
@@ -39,10 +68,18 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         # Keys keep their type: 1 and "1" are two keys.
         return {f"{type(key).__name__}:{key}": _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, Definition):
+        return {"definition": _plain(_definition(value))}
+    if isinstance(value, DataFlow):
+        return {"dataflow": _plain(_said(value))}
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_asdict"):
         return [_plain(item) for item in value]
     if isinstance(value, (set, frozenset)):
         return {"set": sorted(json.dumps(_plain(item), sort_keys=True) for item in value)}
+    return _object(value)
+
+
+def _object(value: Any) -> Any:
     if hasattr(value, "__qualname__"):
         return {"code": f"{value.__module__}:{value.__qualname__}"}
     if hasattr(value, "_asdict"):
