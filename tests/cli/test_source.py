@@ -123,3 +123,61 @@ def test_a_url_needs_a_flag(flow: str, validate: Callable[[str], Any]) -> None:
     (only,) = report["errors"]
     assert (code, only["reason"], only["path"]) == (3, "UrlNotAllowed", flow)
     assert only["message"] == "a data flow says what code is run; give --allow-remote if you trust this URL"
+
+
+BESIDE = """
+operations:
+  a: {name: "beside_here:f", stage: output, outputs: {result: {name: r, primitive: string}}}
+"""
+
+
+def said_by(text: str) -> str:
+    return f"from tidemill import op\n@op\ndef f() -> str:\n    return {text!r}\n"
+
+
+def test_the_folder_of_a_file_is_searched_for_its_modules(cli: Callable[..., Any], tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "f.yaml").write_text(BESIDE)
+    (elsewhere / "beside_here.py").write_text(said_by("beside the file"))
+    assert cli("validate", "elsewhere/f.yaml", "--load").code == 0
+    result = cli("run", "elsewhere/f.yaml", "-q", "-o", "jsonl")
+    assert (result.code, result.err) == (0, "")
+    assert json.loads(result.out)["result"] == {"result": "beside the file"}
+    assert sys.path.count(str(elsewhere)) == 1
+
+
+def test_the_folder_of_a_file_comes_before_the_current_one(cli: Callable[..., Any], tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "f.yaml").write_text(BESIDE)
+    (elsewhere / "beside_here.py").write_text(said_by("beside the file"))
+    (tmp_path / "beside_here.py").write_text(said_by("here"))
+    assert "beside the file" in cli("run", "elsewhere/f.yaml", "-q").out
+
+
+def test_the_current_folder_is_searched_for_the_modules_of_a_file(cli: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "f.yaml").write_text(BESIDE)
+    (tmp_path / "beside_here.py").write_text(said_by("here"))
+    assert "here" in cli("run", "elsewhere/f.yaml", "-q").out
+
+
+def test_several_operations_that_cannot_be_loaded_for_one_reason_are_one_error(
+    cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    names = [*"abcdefgh"]
+    (tmp_path / "here_too.py").write_text("")
+    lines = [f'  {name}: {{name: "no_such_module.{name}:run"}}' for name in names]
+    (tmp_path / "f.yaml").write_text("\n".join(["operations:", *lines, '  z: {name: "here_too:gone"}', ""]))
+    for command in (["validate", "f.yaml", "--load", "-q"], ["run", "f.yaml"]):
+        result = cli(*command)
+        assert (result.code, result.out) == (4, "")
+        assert result.err.splitlines() == [
+            "error: OperationLoadError at /operations/a",
+            "  no_such_module.a:run: ModuleNotFoundError: No module named 'no_such_module'; modules are looked for in "
+            f"{tmp_path} and among what is installed; so it is with 'b', 'c', 'd', 'e', 'f' and 2 more "
+            "(f.yaml, line 2)",
+            "error: OperationLoadError at /operations/z",
+            '  here_too:gone: "gone" is not there (there are none) (f.yaml, line 10)',
+        ]

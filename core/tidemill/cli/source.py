@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tidemill.errors import InvalidDocument, LoadError, Problem, TidemillError, pointer, shown
+from tidemill.errors import InvalidDocument, LoadError, Problem, TidemillError, did_you_mean, pointer, shown
 
 if TYPE_CHECKING:
     from tidemill.formats.load import LoadedFlow
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["FLOW_HELP", "Source", "open_source"]
 
 FLOW_HELP = """FLOW is a file (.json, .yaml), module:attribute (a DataFlow, or a function without arguments that returns
-one; the current folder is searched for the module, too), or, with --allow-remote, an http(s) URL."""
+one), or, with --allow-remote, an http(s) URL. Modules are looked for in the folder of the file, in the current folder,
+and among what is installed."""
+
+_NAMED_TOGETHER = 5
+"""Operations that are named when several cannot be loaded for one reason."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _MODULE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
@@ -30,10 +34,11 @@ _MODULE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
 @dataclass(frozen=True)
 class Source:
-    """A data flow, and where it came from: ``file`` is None if it came from a module."""
+    """A data flow, and where it came from: ``file`` is None if it came from a module; a local one is in ``folder``."""
 
     dataflow: DataFlow
     file: LoadedFlow | None = None
+    folder: str | None = None
 
     @property
     def inputs(self) -> Any:
@@ -46,17 +51,22 @@ class Source:
         return self.file.warnings if self.file is not None else ()
 
     def missing_code(self) -> list[Problem]:
-        """Import the code of every operation, and return a problem for each that cannot be."""
+        """Import the code of every operation, and return a problem for each reason why some cannot be."""
         from tidemill.runtime.find import find_implementation
 
-        _search_here()
-        found = []
-        for name, operation in sorted(self.dataflow.operations.items()):
+        folders = [os.getcwd(), *([self.folder] if self.folder is not None else [])]
+        for folder in folders:
+            _search(folder)
+        looked = f"modules are looked for in {', '.join(dict.fromkeys(reversed(folders)))} and among what is installed"
+        alike: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for instance, operation in sorted(self.dataflow.operations.items()):
             try:
                 find_implementation(operation, self.dataflow.implementations)
             except LoadError as error:
-                found.append(Problem(error.reason, pointer("operations", name), error.message))
-        return found
+                cause = error.message.removeprefix(f"{operation.name}: ")
+                hint = f"; {looked}" if isinstance(error.__cause__, ModuleNotFoundError) else ""
+                alike.setdefault((error.reason, cause), []).append((instance, error.message + hint))
+        return [_load_problem(reason, found) for (reason, _), found in alike.items()]
 
     def locate(self, problems: Iterable[Problem]) -> list[Problem]:
         """Return the problems with the paths and lines of the file, if it came from one."""
@@ -76,7 +86,7 @@ def open_source(flow: str, *, allow_remote: bool = False) -> Source:
     from tidemill.formats.load import load_flow
 
     loaded = load_flow(flow)
-    return Source(loaded.dataflow, loaded)
+    return Source(loaded.dataflow, loaded, os.path.dirname(os.path.abspath(flow)))
 
 
 def _from_url(url: str, *, allow_remote: bool) -> Source:
@@ -96,12 +106,12 @@ def _from_module(name: str) -> DataFlow:
     from tidemill.model.dataflow import DataFlow
 
     module_name, _, attribute = name.partition(":")
-    _search_here()
+    _search(os.getcwd())
     found: Any = _called(name, f"importing {module_name}", lambda: importlib.import_module(module_name))
     for part in attribute.split("."):
         if not hasattr(found, part):
             known = [each for each in dir(found) if not each.startswith("_")]
-            raise _load_error(name, f"{shown(found)} has no {part!r} (has: {', '.join(known[:10]) or 'nothing'})")
+            raise _load_error(name, f"{shown(found)} has no {part!r} {did_you_mean(part, known)}")
         found = getattr(found, part)
     if callable(found) and not isinstance(found, DataFlow):
         found = _called(name, f"calling {attribute}()", found)
@@ -110,11 +120,20 @@ def _from_module(name: str) -> DataFlow:
     return found
 
 
-def _search_here() -> None:
-    """Let modules be imported from the current folder, as ``python -m`` does."""
-    here = os.getcwd()
-    if here not in sys.path:
-        sys.path.insert(0, here)
+def _search(folder: str) -> None:
+    """Let modules be imported from a folder before all others, as Python does with that of a script."""
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+
+
+def _load_problem(reason: str, found: list[tuple[str, str]]) -> Problem:
+    """Return the problem of operations, each given as (instance, message), that cannot be loaded for one reason."""
+    (first, message), *others = found
+    if others:
+        named = ", ".join(shown(instance) for instance, _ in others[:_NAMED_TOGETHER])
+        more = f" and {len(others) - _NAMED_TOGETHER} more" if len(others) > _NAMED_TOGETHER else ""
+        message += f"; so it is with {named}{more}"
+    return Problem(reason, pointer("operations", first), message)
 
 
 def _called(name: str, doing: str, function: Any) -> Any:
