@@ -10,6 +10,7 @@ import contextlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 from tidemill.errors import InvalidFlow, OperationImplementationNotInstantiated, Problem, pointer
@@ -43,6 +44,12 @@ class Prepared:
     timeout: float | None
     converts: tuple[tuple[str, Definition], ...]
     enters: bool
+
+    @property
+    def code(self) -> CodeType | None:
+        """The code that runs when the operation is called, where it is Python."""
+        called: Any = self.function if self.function is not None else type(self.implementation).CONTEXT.run
+        return getattr(called, "__code__", None)
 
 
 class Implementations:

@@ -70,12 +70,13 @@ class Runner:
     async def __aenter__(self) -> Runner:
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
-        codes = {
-            prepared.function.__code__: (operation.instance, prepared.timeout)
-            for operation, prepared in self._implementations.prepared.items()
-            if prepared.function is not None and hasattr(prepared.function, "__code__")
-        }
-        self._watch = LoopWatch(codes)
+        self._watch = LoopWatch(
+            {
+                code: (operation.instance, prepared.timeout)
+                for operation, prepared in self._implementations.prepared.items()
+                if (code := prepared.code) is not None
+            }
+        )
         self._watch.start()
         self._network.listen(self.worker, self._wake)
         self._wake()

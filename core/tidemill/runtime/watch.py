@@ -78,8 +78,10 @@ class LoopWatch:
                     instance, silent, where,
                 )  # fmt: skip
             if timeout is not None and silent > timeout:
-                interrupted = beat
-                _raise_in(self._thread_id)
+                # Logging took time, in which the operation may have ended: only its own code may be interrupted.
+                if self._beat == beat and self._culprit(sys._current_frames().get(self._thread_id)) is not None:
+                    interrupted = beat
+                    _raise_in(self._thread_id)
 
     def _culprit(self, frame: FrameType | None) -> tuple[str, float | None, str] | None:
         """Return (instance, timeout, place) of the operation that is on the loop's stack, if one is."""
