@@ -6,13 +6,13 @@ flow means.
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tests.contract.backends import Factory
 from tests.contract.clock import Clock
 from tests.contract.driver import Driver, Lease, Ran, Reading, Running, Script, identify
 from tests.contract.fixpoint import child_seeds
-from tests.contract.flows import Flow, Op, Seed, behave, dataflow_of, inputs_of, number_of
+from tests.contract.flows import Behaviour, Flow, Op, Seed, behave, dataflow_of, inputs_of, number_of
 from tests.contract.tally import TALLY
 from tidemill.engine.inputs import Item
 from tidemill.model.operation import Stage
@@ -202,7 +202,7 @@ class Chaos:
         if isinstance(report, Failed):
             self.seen[lease.context].failed[self.identity(lease)] += 1
         self.stale.append((lease, report))
-        if not self.driver.backend.implementations or lease.parameter_set.state == "leased":
+        if lease.parameter_set.state == "leased":
             return
         self.todo.pop(lease, None)  # its context has failed, or what it emitted was refused
         self.driver.drop(lease)
@@ -294,14 +294,14 @@ def failure(lease: Lease, message: str):  # type: ignore[no-untyped-def]
     return failure_of(lease, message)
 
 
-def generated(emissions, failed):  # type: ignore[no-untyped-def]
+def generated(emissions: Iterable[Mapping[str, object]], failed: bool) -> Iterator[Mapping[str, object]]:
     """Yield what a generator yields."""
     yield from emissions
     if failed:
         raise ValueError("fails")
 
 
-def returned(done):  # type: ignore[no-untyped-def]
+def returned(done: Behaviour) -> Mapping[str, object] | None:
     """Return what an operation returns."""
     if done.failed:
         raise ValueError("fails")

@@ -64,7 +64,7 @@ class _Maker:
     def seeds(self, prefix: str, most: int = 4) -> list[Seed]:
         what = st.tuples(st.sampled_from(self.names), st.integers(0, 3), st.sampled_from(["seed", "seed", "other"]))
         listed = self.draw(st.lists(what, min_size=1, max_size=most))
-        return [Seed(*one, uid=f"{prefix}{at}") for at, one in enumerate(listed)]
+        return [Seed(name, value, origin, f"{prefix}{at}") for at, (name, value, origin) in enumerate(listed)]
 
     def operation(self, name: str, stage: Stage) -> Op:
         draw = self.draw

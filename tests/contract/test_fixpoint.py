@@ -86,7 +86,9 @@ def compare_failed(seen: Seen, model: Model) -> None:
 def lineage(seen: Seen) -> set[tuple[object, ...]]:
     """Return the lineage that a backend has recorded."""
     records = seen.ending.lineage()
-    found = {(r.id, r.definition, str(r.origin), r.value, r.parents, r.parameter_set) for r in records}
+    found: set[tuple[object, ...]] = {
+        (r.id, r.definition, str(r.origin), r.value, r.parents, r.parameter_set) for r in records
+    }
     assert len(found) == len(records), "an identity stands for two inputs"
     return found
 
