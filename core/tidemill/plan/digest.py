@@ -81,7 +81,7 @@ def _plain(value: Any) -> Any:
 
 def _object(value: Any) -> Any:
     if hasattr(value, "__qualname__"):
-        return {"code": f"{value.__module__}:{value.__qualname__}"}
+        return {"code": f"{getattr(value, '__module__', None)}:{value.__qualname__}"}
     if hasattr(value, "_asdict"):
         return {"type": type(value).__name__, "fields": _plain(value._asdict())}
     if hasattr(value, "__dataclass_fields__"):
