@@ -7,6 +7,7 @@ import pytest
 
 from tests.contract.driver import Driver
 from tests.contract.shapes import A, B, C, flow, multi, operation, output, seeds
+from tidemill.model.definition import Definition
 from tidemill.model.operation import Operation
 
 MAKE = operation("make", {"a": A}, {"b": B}, expand=["b"])
@@ -102,6 +103,17 @@ async def test_of_a_list_with_one_bad_element_nothing_is_stored(driver: Driver, 
     ran = await driver.run(flow(MAKE, USE), {"make": lambda a: {"b": listed}}, seeds(A, 1), strict=False)
     assert [(one.instance, one.reason) for one in ran.ending.failures] == [("make", reason)]
     assert (ran.calls("use"), ran.ending.inputs) == ([], 1)
+
+
+async def test_of_a_list_of_which_one_cannot_be_compared_nothing_is_stored(driver: Driver) -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    once = Definition("once", "array", dedupe="value")
+    make = operation("make", {"a": A}, {"x": once}, expand=["x"], retry=2, backoff=0.0)
+    use = operation("use", {"x": once})
+    ran = await driver.run(flow(make, use), {"make": lambda a: {"x": [[1], endless]}}, seeds(A, 1), strict=False)
+    assert [(one.instance, one.reason) for one in ran.ending.failures] == [("make", "NotComparable")]
+    assert (ran.calls("use"), ran.ending.inputs, len(ran.calls("make"))) == ([], 1, 2)
 
 
 @pytest.mark.parametrize("returned", [{"b": [1], "bee": 2}, [1], "b", 3])

@@ -15,6 +15,7 @@ from tidemill.errors import did_you_mean, shown
 from tidemill.model.definition import convert
 from tidemill.model.limits import Limits
 from tidemill.model.primitives import type_name
+from tidemill.plan.digest import canonical
 from tidemill.plan.plan import PlannedOperation, PlannedOutput
 
 __all__ = ["MAX_BACKOFF", "MAX_LOST", "Given", "Refused", "given_by", "retry_after", "too_large"]
@@ -47,8 +48,8 @@ def given_by(
     """Return the inputs that a returned (or yielded) mapping gives, in the order of the outputs.
 
     None gives nothing, and so does an output that is missing. Raises `Refused` for anything that the operation did not
-    declare: OutputShape, TypeMismatch, TooManyItems, OutputTooLarge, TooDeep, InputValidationError. Code of the user
-    runs while its values are read; what that raises is an OutputShape too.
+    declare: OutputShape, TypeMismatch, TooManyItems, OutputTooLarge, TooDeep, NotComparable, InputValidationError. Code
+    of the user runs while its values are read; what that raises is an OutputShape too.
     """
     if returned is None:
         return []
@@ -130,11 +131,22 @@ def _accepted(operation: PlannedOperation, output: PlannedOutput, channel: Chann
         except Exception as error:
             said = f"{operation.instance}.{output.name}: {shown(value)} is refused: {type(error).__name__}: {error}"
             raise Refused("InputValidationError", said) from error
+    if definition.dedupe is not None:
+        _refuse_incomparable(f"{operation.instance}.{output.name}", value)
     if limits.value_bytes is not None or limits.value_depth is not None:
         problem = too_large(value, limits)
         if problem is not None:
             raise Refused(problem[0], f"{operation.instance}.{output.name}: {problem[1]}")
     return value
+
+
+def _refuse_incomparable(where: str, value: Any) -> None:
+    """Refuse a value of which equal ones are to be one, if it cannot be compared: before any of its batch is stored."""
+    try:
+        canonical(value)
+    except Exception as error:
+        said = f"{where} wants equal values once, and {shown(value)} cannot be compared: {error}"
+        raise Refused("NotComparable", said) from error
 
 
 def too_large(value: Any, limits: Limits) -> tuple[str, str] | None:

@@ -93,13 +93,15 @@ class MemoryBackend:
         context.parent = parent
         context.depth = parent.context.depth + 1 if parent is not None else 0
         network = self.inputs
-        seeds = network.seeds(context)
+        # What the data flow brings is stored before the rest is checked: it counts, and its identities are known.
+        seeds = network.give(context, network.seeds(context))
         offers = network.check(context, inputs)
         self._contexts[name] = context
         context.held = hold
         with self._failing_past_limits(context):
             self._stages.start(context)
-            self._flowing.give(context, seeds)
+            for seed in seeds:
+                self._flowing.arrive(context, seed)
             self._flowing.give(context, offers)
             if not hold:
                 self._stages.take_given_defaults(context)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tidemill.backends.memory.context import MemoryContext
-from tidemill.backends.memory.flowing import Flowing
+from tidemill.backends.memory.flowing import Exceeded, Flowing
 from tidemill.backends.memory.implementations import MemoryOperationImplementationNetwork
 from tidemill.backends.memory.stages import Stages
+from tidemill.engine.implementations import Refused
 from tidemill.engine.inputs import Item
 from tidemill.engine.operations import Channel
 from tidemill.engine.order import ranks, sorted_items
@@ -112,11 +113,21 @@ class Children:
         for parent, child in held:
             names = parent.operation.forwards
             items = [item for item in context.items if item.channel and item.channel.definition.name in names]
-            for item in sorted_items(items, rank_of):
-                self._forward(child, item)
+            self._feed(child, sorted_items(items, rank_of))
         for _, child in held:
-            self._stop_intake(child)
+            if child.held:
+                self._stop_intake(child)
         return True
+
+    def _feed(self, child: MemoryContext, items: Sequence[Item]) -> None:
+        """Give a child context inputs of its parent. Past a limit of its own, or with a value that
+        it cannot take, the child fails and not the parent."""
+        try:
+            self._flowing.count(child, len(items))
+            for item in items:
+                self._forward(child, item)
+        except (Exceeded, Refused) as refused:
+            self._stages.fail(child, OperationFailure(refused.reason, refused.message, context=child.name))
 
     def _forward(self, child: MemoryContext, item: Item) -> None:
         """Give a child context an input of its parent: under its own origin if the child's data flow knows that, else

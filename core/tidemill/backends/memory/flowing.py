@@ -56,15 +56,19 @@ class Flowing:
 
     def outputs(self, context: MemoryContext, given: Sequence[Given], parents: tuple[Item, ...]) -> None:
         """Store the outputs of a parameter set and match them. Raises `Exceeded` past the limit of inputs."""
-        limit = context.bound.plan.limits.inputs
-        if limit is not None and len(context.items) + len(given) > limit:
-            said = f"the context would have {len(context.items) + len(given)} inputs; limit {limit}"
-            raise Exceeded("InputLimitExceeded", said)
+        self.count(context, len(given))
         bound, store = context.bound, self.inputs.store
         for channel, value, position in given:
             item = store(context, bound.arrival(channel, parents), value, parents, position)
             if item is not None:
                 self.arrive(context, item)
+
+    def count(self, context: MemoryContext, more: int) -> None:
+        """Raise `Exceeded` if a context may not have so many inputs more."""
+        limit = context.bound.plan.limits.inputs
+        if limit is not None and len(context.items) + more > limit:
+            said = f"the context would have {len(context.items) + more} inputs; limit {limit}"
+            raise Exceeded("InputLimitExceeded", said)
 
     def arrive(self, context: MemoryContext, item: Item) -> None:
         """Match a new input: it joins the candidates of whom it concerns, makes what combinations it makes, and may
