@@ -171,7 +171,11 @@ class Associate(OperationImplementationContext):
 
     async def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Return value definition → {ancestor's value: descendant's value}; later ones win."""
-        key, value = inputs["spec"]
+        try:
+            key, value = inputs["spec"]
+        except ValueError as error:
+            said = f"associate is told by [key definition, value definition]; it got {shown(inputs['spec'])}"
+            raise TidemillError(said, reason="InvalidSpec") from error
         above = ancestors_of(await self.octx.ictx.inputs(), key)
         found: dict[Any, Any] = {}
         for item in await self.octx.ictx.inputs(value):
