@@ -164,3 +164,15 @@ async def test_a_ladder_of_diamonds_is_looked_at_once_a_step(driver: Driver) -> 
     await driver.backend.close("context")
     await driver.drain()
     assert (await driver.end()).calls("top") == [{"a": 65}]
+
+
+async def test_a_path_is_looked_for_above_every_parent_of_one_origin(driver: Driver) -> None:
+    wrap, pair = operation("wrap", {"a": A}, {"b": B}), operation("pair", {"x": B, "y": B}, {"d": D})
+    take = operation("take", {"d": D})
+    plan = flow(wrap, pair, take, flow={
+        "wrap": ways(a=["seed", "mail"]), "pair": ways(x=[{"wrap": "b"}], y=[{"wrap": "b"}]),
+        "take": ways(d=[[{"pair": "d"}, {"wrap": "b"}, "mail"]]),
+    })  # fmt: skip
+    scripts = {"wrap": lambda a: {"b": a}, "pair": lambda x, y: {"d": 10 * x + y}}
+    ran = await driver.run(plan, scripts, [Input(1, A), Input(2, A, origin="mail"), Input(3, A)])
+    assert values(ran, "take") == [12, 21, 22, 23, 32]
