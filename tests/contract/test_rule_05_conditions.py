@@ -151,3 +151,16 @@ async def test_an_output_that_is_neither_true_nor_false_fails_its_context_and_no
     assert values(ran) == []
     good = await driver.end("good")
     assert (values(good), good.result) == ([1], {})
+
+
+async def test_sources_that_give_no_condition_of_the_operation_have_to_be_met_one_by_one(driver: Driver) -> None:
+    left, right = operation("left", {"b": B}, {"done": B}), operation("right", {"b": B}, {"done": B})
+    sources = {"left": InputFlow({"b": ["seed"]}), "right": InputFlow({"b": ["seed"]})}
+    gate = InputFlow({"a": ["seed"]}, [{"left": "done"}, {"right": "done"}])
+    for mode, runs in (("all", []), ("any", [1])):
+        plan = flow(left, right, gated(YES, mode=mode), flow={**sources, "gated": gate})
+        scripts = {"left": lambda b: {"done": b}, "right": lambda b: {"done": 0}}
+        assert values(await driver.run(plan, scripts, seeds(A, 1) + seeds(B, 5), name=mode)) == runs
+    plan = flow(left, right, gated(YES), flow={**sources, "gated": gate})
+    scripts = {"left": lambda b: {"done": b}, "right": lambda b: {"done": b}}
+    assert values(await driver.run(plan, scripts, seeds(A, 1) + seeds(B, 5), name="both")) == [1]
