@@ -176,3 +176,20 @@ async def test_an_input_that_has_still_to_be_validated_counts_as_given(driver: D
 async def test_the_default_stands_in_for_an_input_that_its_validator_did_not_let_through(driver: Driver) -> None:
     ran = await driver.run(validated(), {"check": lambda n: None}, seeds(CHECKED, 1))
     assert [(lease.instance, lease.arguments) for lease in ran.leases] == [("check", {"n": 1}), ("take", {"n": 5})]
+
+
+async def test_an_input_that_is_added_after_a_static_default_was_taken_is_combined_too(driver: Driver) -> None:
+    await driver.open(flow(operation("call", {"a": A, "port": PORT})), seeds(A, 1))
+    call = await driver.one()
+    await driver.backend.add("context", seeds(PORT, 8080) + seeds(A, 2))
+    await driver.complete(call)
+    await driver.drain()
+    assert ordered(await driver.end(), "call") == [(1, 80), (1, 8080), (2, 80), (2, 8080)]
+
+
+async def test_a_default_in_one_context_is_none_in_another(driver: Driver) -> None:
+    plan = await driver.open(flow(operation("call", {"port": PORT})), seeds(PORT, 1), name="given")
+    await driver.open(plan, name="bare")
+    await driver.drain()
+    assert (await driver.end("given")).calls("call") == [{"port": 1}]
+    assert (await driver.end("bare")).calls("call") == [{"port": 80}]
