@@ -106,6 +106,23 @@ async def test_all_locks_are_taken_or_none(driver: Driver) -> None:
     assert calls(await driver.lease(9)) == [("both", {"k": 1, "key": 7})]
 
 
+async def test_all_locks_have_to_be_free_and_not_just_one_of_them(driver: Driver) -> None:
+    plan = flow(operation("alone", {"key": KEY}), operation("both", {"k": LOCKED, "key": KEY}),
+                operation("aside", {"k": LOCKED}))  # fmt: skip
+    for order in ("forwards", "backwards"):
+        await driver.open(plan, seeds(LOCKED, 1) + seeds(KEY, 7), name=order)
+        holders = await driver.lease(9)
+        assert sorted(lease.instance for lease in holders) == ["alone", "aside"]
+        first, second = holders if order == "forwards" else reversed(holders)
+        await driver.complete(first)
+        assert await driver.lease(9) == []
+        await driver.complete(second)
+        (both,) = await driver.lease(9)
+        assert (both.instance, both.arguments) == ("both", {"k": 1, "key": 7})
+        await driver.complete(both)
+        assert (await driver.end(order)).result == {}
+
+
 async def test_first_come_first_served_however_many_locks_one_waits_for(driver: Driver) -> None:
     await driver.open(both(), seeds(KEY, 7) + seeds(LOCKED, 1), hold=True)
     first = await driver.one()
