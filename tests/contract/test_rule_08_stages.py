@@ -106,6 +106,20 @@ async def test_what_cleanup_gives_starts_cleanup_and_nothing_of_processing(drive
     assert ran.result == {"B": [5, 10]}
 
 
+async def test_a_gate_that_cleanup_opens_starts_nothing_of_processing(driver: Driver) -> None:
+    work, tell = operation("work", {"a": A}, conditions=[B]), output("tell", {"a": A}, conditions=[B])
+    ran = await driver.run(
+        flow(work, cleanup("tidy", {"a": A}, {"b": B}), tell), {"tidy": lambda a: {"b": a}}, seeds(A, 1)
+    )
+    assert names(ran.leases) == ["tidy", "tell"]
+
+
+async def test_combinations_that_are_still_to_be_made_hold_the_stage(driver: Driver) -> None:
+    plan = flow(operation("join", {"a": A, "b": B}), cleanup("tidy"))
+    ran = await driver.run(plan, {}, seeds(A, *range(40)) + seeds(B, *range(40)))
+    assert names(ran.leases) == ["join"] * 1600 + ["tidy"]
+
+
 async def test_cleanup_without_parameters_runs_once(driver: Driver) -> None:
     ran = await driver.run(flow(operation("work", {"a": A}), cleanup("tidy")), {}, seeds(A, 1, 2))
     assert names(ran.leases) == ["work", "work", "tidy"]
