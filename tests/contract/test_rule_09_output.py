@@ -119,6 +119,23 @@ async def test_a_default_in_the_place_of_a_parent_ranks_before_every_input(facto
         assert ran.result == {"B": [2080, 1080, 2082, 2081, 1082, 1081]}
 
 
+async def test_a_default_ranks_before_the_inputs_of_the_first_generation_too(factory: Factory) -> None:
+    """``start`` has no parents, and gives its port once the default has been used."""
+    grow, start = (
+        operation("grow", {"a": A, "port": PORT}, {"b": B}),
+        operation("start", {}, {"port": PORT}, conditions=[B]),
+    )
+    sources = {
+        "grow": InputFlow({"a": ["seed"], "port": [{"start": "port"}]}),
+        "start": InputFlow({}, [{"grow": "b"}]),
+        "tell": InputFlow(),
+    }
+    scripts = {"grow": lambda a, port: {"b": a * 1000 + port}, "start": lambda: {"port": 81}, "tell": multi("B")}
+    for seed in range(5):
+        ran = await shuffled(factory, flow(grow, start, output("tell"), flow=sources), scripts, seeds(A, 2, 1), seed)
+        assert ran.result == {"B": [2080, 2081, 1080, 1081]}
+
+
 async def test_the_last_value_is_the_last_in_canonical_order(factory: Factory) -> None:
     plan = flow(operation("left", {"a": A}, {"b": B}), output("tell"))
     for seed in range(5):
