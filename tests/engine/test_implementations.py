@@ -35,7 +35,7 @@ POSITIVE, ANY = Definition("positive", "int", validate=positive), Definition("an
 CHECKED = Definition("checked", "str", validate="somebody")
 OUTPUTS = {
     "any": ANY, "checked": CHECKED, "items": ITEMS, "list": LIST, "lists": LIST._replace(name="lists"), "map": MAP,
-    "number": NUMBER, "point": POINT, "positive": POSITIVE, "text": TEXT,
+    "number": NUMBER, "once": Definition("once", dedupe="value"), "point": POINT, "positive": POSITIVE, "text": TEXT,
 }  # fmt: skip
 UNCHECKED = {name: definition for name, definition in OUTPUTS.items() if name != "checked"}
 OP = planned("op", outputs=UNCHECKED, expand=["items", "lists"])
@@ -151,9 +151,9 @@ def test_what_a_validator_operation_has_to_see_is_not_touched() -> None:
     assert given_by(check, {"o": "a"}, lambda _, __: channel, Limits()) == [(channel, "a", (0, 0))]
 
 
-KEYS = "{any, items, list, lists, map, number, point, positive, text}"
+KEYS = "{any, items, list, lists, map, number, once, point, positive, text}"
 SHAPE = f'"op" has to return a mapping with keys out of {KEYS}, or None; '
-HAS = "(has: any, items, list, lists, map, number, point, positive, text)"
+HAS = "(has: any, items, list, lists, map, number, once, point, positive, text)"
 EXPANDED = "op.items is expanded, so it has to be a list of inputs; it is "
 
 
@@ -200,6 +200,11 @@ REFUSED: list[tuple[Any, str, str]] = [
         "op.number: expected int, got Unreadable <Unreadable whose repr raised RuntimeError>",
     ),
     (Record({}, OSError("torn")), "OutputShape", 'what "op" gave cannot be read: OSError: torn'),
+    (
+        {"once": Unreadable()},
+        "NotComparable",
+        "op.once wants equal values once, and <Unreadable whose repr raised RuntimeError> cannot be compared: no",
+    ),
     ({"items": Failing()}, "OutputShape", "what \"op\" gave cannot be read: KeyError: 'gone'"),
 ]
 
@@ -214,6 +219,7 @@ def test_a_refusal_keeps_what_caused_it() -> None:
         ({"positive": 0}, ValueError),
         ({"items": Failing()}, KeyError),
         ({"point": {"z": 1}}, TypeError),
+        ({"once": Unreadable()}, RuntimeError),
     ):
         with pytest.raises(Refused) as caught:
             give(returned)
