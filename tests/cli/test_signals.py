@@ -125,6 +125,22 @@ def test_a_thread_that_hangs_is_named_and_a_second_signal_ends_it_at_once(
     assert err == "stopped at once; what was running is not cleaned up\n"
 
 
+@SIGNALS
+def test_a_run_that_waits_for_its_next_line_can_be_ended(
+    number: signal.Signals, code: int, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    process = start("run", "numbers_flows:doubling", "--inputs", "-", "-o", "jsonl", stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write('{"number": 1}\n')
+    process.stdin.flush()
+    assert json.loads(line_of(process.stdout))["result"] == {"doubled": [2]}
+    process.send_signal(number)
+    assert process.stderr is not None
+    last = process.stderr.read().splitlines()[-1]
+    assert process.wait(DEADLINE) == code
+    assert last.startswith("interrupted: 1 context: 1 succeeded, 0 failed; ")
+
+
 def test_json_is_complete_after_an_interrupt(start: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
     file = people(tmp_path, '{"number": 1}\n{"number": 2}\n')
     process = start("run", "numbers_flows:waiting", "--inputs", file, "-o", "json", "--progress", "off")

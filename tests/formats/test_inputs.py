@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import os
 import sys
 import tracemalloc
 from collections.abc import Callable
@@ -346,16 +346,17 @@ def test_a_file_of_another_suffix_is_refused(write: Write) -> None:
 
 
 def test_standard_input_gives_json_lines_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Stdin:
-        buffer = io.BytesIO(b'{"count": 1}\n{"count": "x"}\n')
-
-    monkeypatch.setattr(sys, "stdin", Stdin())
-    file = InputFile("-", DEFINITIONS)
-    assert not file.repeatable
-    found = iter(file)
-    assert next(found).name == "stdin:1"
-    with pytest.raises(InvalidInput) as caught:
-        next(found)
+    reading, writing = os.pipe()
+    os.write(writing, b'{"count": 1}\n{"count": "x"}\n')
+    os.close(writing)
+    with open(reading) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        file = InputFile("-", DEFINITIONS)
+        assert not file.repeatable
+        found = iter(file)
+        assert next(found).name == "stdin:1"
+        with pytest.raises(InvalidInput) as caught:
+            next(found)
     assert caught.value.path == "stdin:2#/count"
 
 

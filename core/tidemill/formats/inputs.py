@@ -226,7 +226,7 @@ class InputFile:
         suffix = Path(self.source).suffix.lower()
         names: dict[str, str] = {}
         if self.source == STDIN:
-            sets = self._rows(sys.stdin.buffer, "stdin", ".jsonl")
+            sets = self._stdin()
         elif suffix in _ROWS:
             sets = self._file(suffix)
         elif format_of(self.source):
@@ -240,6 +240,11 @@ class InputFile:
                 raise DuplicateContext(said, path=where)
             names[found.name] = where
             yield found
+
+    def _stdin(self) -> Iterator[tuple[InputSet, str]]:
+        # Through a reader of its own: an interpreter that ends aborts when a thread still waits within sys.stdin.
+        with open(sys.stdin.fileno(), "rb", closefd=False) as file:
+            yield from self._rows(file, "stdin", ".jsonl")
 
     def _file(self, suffix: str) -> Iterator[tuple[InputSet, str]]:
         with open_regular(self.source) as file:
