@@ -119,6 +119,15 @@ def test_nothing_is_no_document(text: str) -> None:
     assert refused(text)[:2] == ("EmptyDocument", "f.json:1")
 
 
+@pytest.mark.parametrize("text", ['{"a": NaN}, ]]', "[1e999, 1e+-3]", '{"a": "\\ud800\\x"}', "{\\ud800: 1}"])
+def test_text_that_is_no_json_and_holds_something_else_that_is_wrong_is_refused_once(text: str) -> None:
+    assert refused(text)[0] in ("MalformedJson", "NotFinite")
+
+
+def test_a_number_that_only_looks_long_is_no_json() -> None:
+    assert refused('["' + "1" * 5000 + '", 1.5e]')[0] == "MalformedJson"
+
+
 def test_lines_are_counted_from_the_line_that_the_text_begins_on() -> None:
     assert refused('{"a": 1,\n"a": 2}', line=7)[2].startswith("'a' is defined twice (lines 7, 8)")
     assert refused("{,}", line=7)[1] == "f.json:7:2"

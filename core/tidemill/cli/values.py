@@ -8,15 +8,21 @@ import datetime
 import decimal
 import json
 import math
+import numbers
 import os
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from tidemill.errors import shown
+
 __all__ = ["DEPTH", "as_json", "as_text", "jsonable"]
 
 DEPTH = 64
-"""Levels of lists and mappings that are written out; what lies deeper is written as Python's ``repr``."""
+"""Levels of lists and mappings that are written out; what lies deeper is written as the beginning of its ``repr``."""
+
+_LARGE = 10**4000
+"""From here on the interpreter may refuse to write an integer in decimal digits."""
 
 _AS_STR = (datetime.date, datetime.time, decimal.Decimal, uuid.UUID, os.PathLike)
 
@@ -31,32 +37,44 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else as_json(value)
 
 
-def jsonable(value: Any, depth: int = DEPTH) -> Any:
+def jsonable(value: Any, depth: int = DEPTH, above: tuple[int, ...] = ()) -> Any:
     """Return a value as plain data that JSON can carry.
 
-    Bytes become base64, dates, decimals, UUIDs and paths their text, sets sorted lists, numbers that are not finite
-    text, dataclasses and named tuples mappings; any other object is written as its ``repr``.
+    Bytes become base64, dates, decimals, UUIDs and paths their text, sets sorted lists, dataclasses and named tuples
+    mappings, numbers that are not finite text, integers of thousands of digits their hexadecimal text. Any other
+    object, what nests too deep, and what holds itself (``above`` are the containers that hold it) is written as the
+    beginning of its ``repr``.
     """
-    if value is None or isinstance(value, (bool, int)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else repr(value)
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")  # half a surrogate pair cannot be printed
-    if depth <= 0:
-        return repr(value)
+    if value is None or isinstance(value, (bool, str, numbers.Real)):
+        return _scalar(value)
+    if depth <= 0 or id(value) in above:
+        return shown(value)
+    above = (*above, id(value))
     structured = _structured(value)
     if structured is not None:
         value = structured
     if isinstance(value, Mapping):
-        return {str(jsonable(str(key))): jsonable(item, depth - 1) for key, item in value.items()}
+        return {_scalar(str(key)): jsonable(item, depth - 1, above) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [jsonable(item, depth - 1) for item in value]
+        return [jsonable(item, depth - 1, above) for item in value]
     if isinstance(value, (set, frozenset)):
-        return sorted((jsonable(item, depth - 1) for item in value), key=as_json)
+        return sorted((jsonable(item, depth - 1, above) for item in value), key=as_json)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return base64.b64encode(value).decode("ascii")
-    return jsonable(str(value) if isinstance(value, _AS_STR) else repr(value))
+    return str(value) if isinstance(value, _AS_STR) else shown(value)
+
+
+def _scalar(value: Any) -> Any:
+    """Return a null, a boolean, text or a number as Python's own type of it."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")  # half a surrogate pair cannot be printed
+    if isinstance(value, numbers.Integral):
+        return int(value) if abs(int(value)) < _LARGE else hex(int(value))
+    if isinstance(value, numbers.Rational):
+        return str(value)
+    return float(value) if math.isfinite(value) else repr(float(value))
 
 
 def _structured(value: Any) -> dict[str, Any] | None:
