@@ -125,13 +125,11 @@ class run_dataflow(FlowImplementation):
         for ending in endings:
             if ending.failure is not None:
                 raise OperationException([ending.failure])
-        results = {ending.context: ending.result or {} for ending in endings}
+        results = [ending.result or {} for ending in endings]
         operation = type(self).op
         if not self.custom:
-            # In the order of the inputs, whichever child ended first.
-            named = {name.rsplit(f"/{operation.instance}/", 1)[-1]: result for name, result in results.items()}
-            return {"results": [{name: named[str(name)]} for name in inputs["inputs"]]}
-        (result,) = results.values()
+            return {"results": [{name: result} for name, result in zip(inputs["inputs"], results, strict=True)]}
+        (result,) = results
         if set(result) != set(operation.outputs):
             raise InvalidCustomRunDataFlowOutputs(
                 f"{operation.instance} declares the outputs {sorted(operation.outputs)}, and the data flow that it "

@@ -31,5 +31,5 @@ class FlowImplementation(OperationImplementation):
         raise NotImplementedError
 
     def outputs(self, inputs: dict[str, Any], endings: Sequence[Ending]) -> dict[str, Any] | None:
-        """Return the outputs, from how the child contexts ended (in the order in which they did)."""
+        """Return the outputs, from how the child contexts ended, in the order of `children`."""
         raise NotImplementedError

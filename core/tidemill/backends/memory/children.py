@@ -7,6 +7,8 @@ any more of those; then they get all at once, in canonical order. So what a chil
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 from tidemill.backends.memory.context import MemoryContext
 from tidemill.backends.memory.flowing import Exceeded, Flowing
@@ -17,6 +19,7 @@ from tidemill.engine.inputs import Item
 from tidemill.engine.operations import Channel
 from tidemill.engine.order import ranks, sorted_items
 from tidemill.engine.parameters import DROPPED, PARENT, TAKEN, ParameterSet
+from tidemill.engine.redundancy import key_of
 from tidemill.errors import OperationFailure, TidemillError
 from tidemill.model.input import SEED
 from tidemill.networks.backend import Ending
@@ -55,28 +58,29 @@ class Children:
         ends at once, as failed."""
         context: MemoryContext = parent.context
         parent.state = PARENT
-        parent.children = []
+        parent.children = endings = list[Any]([None]) * len(children)
         waiting = len(children)
         context.parents[parent] = opened = []
         hold = bool(parent.operation.forwards and children)
         context.holding += hold
 
-        def ended(ending: Ending) -> None:
+        def ended(at: int, ending: Ending) -> None:
             nonlocal waiting
             waiting -= 1
-            parent.children.append(ending)
+            endings[at] = ending
             if not waiting:
                 self._resume(parent)
 
-        for child in children:
-            name = f"{context.name}/{parent.operation.instance}/{child.name}"
+        for at, child in enumerate(children):
+            name = _name(parent, child.name)
+            end = partial(ended, at)
             try:
                 opened.append(
-                    self._begin(name, child.plan, child.inputs, ended, strict=child.strict, hold=hold, parent=parent)
+                    self._begin(name, child.plan, child.inputs, end, strict=child.strict, hold=hold, parent=parent)
                 )
             except TidemillError as error:
                 failure = OperationFailure(error.reason, error.message, error=error, context=name)
-                ended(Ending(name, None, failure))
+                end(Ending(name, None, failure))
         if not children:
             self._resume(parent)
         else:
@@ -147,3 +151,13 @@ class Children:
         if own is not channel and (own.targets or own.doors or own.validator):
             return own
         return channels.given(SEED, channel.definition)
+
+
+def _name(parent: ParameterSet, child: str) -> str:
+    """Return the name of a child context: parameter sets that ask for the same name each get one of their own, the same
+    one in every try, whether or not the child contexts of the others have ended."""
+    context: MemoryContext = parent.context
+    name = f"{parent.operation.instance}/{child}"
+    places = context.child_names.setdefault(name, {})
+    place = places.setdefault(key_of(parent.operation, parent.items), len(places) + 1)
+    return f"{context.name}/{name}#{place}" if place > 1 else f"{context.name}/{name}"

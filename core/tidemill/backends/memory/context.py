@@ -28,8 +28,8 @@ class MemoryContext:
     """
 
     __slots__ = (
-        "active", "awaited", "backlog", "bound", "boxes", "candidates", "closed", "deduped", "depth", "ended",
-        "failed_stage", "failure", "failures", "given", "held", "holding", "items", "items_by_uid", "leased",
+        "active", "awaited", "backlog", "bound", "boxes", "candidates", "child_names", "closed", "deduped", "depth",
+        "ended", "failed_stage", "failure", "failures", "given", "held", "holding", "items", "items_by_uid", "leased",
         "name", "notes", "open", "parent", "parents", "promised", "queues", "results", "satisfied", "stage",
         "strict", "taken", "uids", "visible",
     )  # fmt: skip
@@ -62,6 +62,7 @@ class MemoryContext:
         self.holding = 0  # parameter sets whose child contexts wait for what this context forwards
         self.parent: ParameterSet | None = None
         self.parents: dict[ParameterSet, list[MemoryContext]] = {}  # that wait for child contexts
+        self.child_names: dict[str, dict[Key, int]] = {}  # the parameter sets that asked for a name, numbered
         self.depth = 0
         self.visible: int | None = None  # inputs that the output stage may read
         self.results: list[tuple[ParameterSet, Any]] = []
