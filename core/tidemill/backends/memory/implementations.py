@@ -52,7 +52,7 @@ class MemoryOperationImplementationNetwork:
         self.refused = 0
         self._settle = settle
         self._expand = expand
-        self._held: dict[str, set[ParameterSet]] = {}
+        self._held: dict[str, dict[ParameterSet, None]] = {}  # a set would not keep the order
         self._running: dict[PlannedOperation, int] = {}
         self._parked: dict[PlannedOperation, deque[ParameterSet]] = {}
         self._listeners: dict[str, Callable[[], None]] = {}
@@ -119,7 +119,7 @@ class MemoryOperationImplementationNetwork:
             context.leased += 1
             context.backlog -= 1
             context.bound.counts[operation.index].leased += 1
-            self._held.setdefault(worker, set()).add(parameter_set)
+            self._held.setdefault(worker, {})[parameter_set] = None
             leased.append(parameter_set)
             if context.boxes and context.backlog < LOW_WATER:
                 self._expand(context)
@@ -138,13 +138,13 @@ class MemoryOperationImplementationNetwork:
         """End a lease, whatever comes next."""
         parameter_set.context.leased -= 1
         if parameter_set.worker is not None:
-            self._held[parameter_set.worker].discard(parameter_set)
+            self._held[parameter_set.worker].pop(parameter_set, None)
             parameter_set.worker = None
         if parameter_set.operation.operation.concurrency is not None:
             self.freed(parameter_set.operation)
 
     def held_by(self, worker: str) -> list[ParameterSet]:
-        """Return what a worker holds, oldest first as far as that is known."""
+        """Return what a worker holds, in the order in which it was leased."""
         return list(self._held.get(worker, ()))
 
     def leased_of(self, context: MemoryContext) -> list[ParameterSet]:
