@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from tidemill.model.context import BaseInputSetContext
@@ -16,10 +16,11 @@ __all__ = ["run"]
 
 def run(
     dataflow: DataFlow, *input_sets: InputSets, **keywords: Any
-) -> Iterator[tuple[BaseInputSetContext, dict[str, Any]]]:
+) -> Generator[tuple[BaseInputSetContext, dict[str, Any]], None, None]:
     """Run a data flow and yield (context, result) as contexts end; see `tidemill.run`.
 
-    The event loop runs while the next result is waited for, and stands still while the caller works on one.
+    The event loop runs while the next result is waited for, and stands still while the caller works on one. Closing the
+    generator ends the run.
     """
     with asyncio.Runner() as runner:
         results = run_async(dataflow, *input_sets, **keywords)

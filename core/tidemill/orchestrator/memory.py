@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from tidemill.backends.memory.backend import MemoryBackend
-from tidemill.errors import ContextClosed, ContextLimitExceeded, OperationException
+from tidemill.errors import ContextClosed, ContextLimitExceeded, DuplicateContext, OperationException
 from tidemill.model.context import BaseInputSetContext
 from tidemill.model.dataflow import DataFlow
 from tidemill.model.input import Input
@@ -208,6 +208,9 @@ class _Run:
         octx = self._octx
         if self._limit is not None and self._opened >= self._limit:
             raise ContextLimitExceeded(f"the run was given more than {self._limit} contexts, the limit contexts")
+        if name in octx._contexts:
+            said = f'there is a context "{name}" already; a context is known by its name, so give this one another'
+            raise DuplicateContext(said)
         self._opened += 1
         began = time.monotonic()
         octx._counts["open"] += 1
@@ -227,6 +230,7 @@ class _Run:
             self._backend.begin(name, octx.plan, inputs, ended, strict=self._strict)
         except BaseException:
             octx._counts["open"] -= 1
+            octx._contexts.pop(name, None)
             self._open.discard(name)
             raise
 
