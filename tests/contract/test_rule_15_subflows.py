@@ -97,7 +97,7 @@ async def test_without_child_contexts_it_goes_on_at_once(driver: Driver) -> None
     assert ran.calls("use") == [{"b": 0}]
 
 
-async def test_it_hears_of_every_ending_whichever_child_ends_first(driver: Driver) -> None:
+async def test_it_hears_of_every_ending_in_the_order_of_the_children_whichever_ends_first(driver: Driver) -> None:
     heard = list[str]()
     play(driver, "x", "y", outputs=lambda endings, a: heard.extend(one.context for one in endings))
     await driver.open(flow(RUN), seeds(A, 1))
@@ -106,7 +106,7 @@ async def test_it_hears_of_every_ending_whichever_child_ends_first(driver: Drive
     for name in ("context/run/y", "context/run/x"):
         await driver.complete(leases[name])
         await driver.drain()
-    assert sorted(heard) == ["context/run/x", "context/run/y"]
+    assert heard == ["context/run/x", "context/run/y"]
     assert (await driver.end()).result == {}
 
 
@@ -189,6 +189,27 @@ async def test_two_children_of_one_name_are_not_one(driver: Driver) -> None:
     play(driver, "x", "x", outputs=lambda endings, a: heard.extend(endings))
     await driver.run(flow(RUN), {}, seeds(A, 1))
     assert sorted(one.failure.reason if one.failure else "fine" for one in heard) == ["DuplicateContext", "fine"]
+
+
+async def test_parameter_sets_that_name_the_same_child_each_have_their_own(driver: Driver) -> None:
+    play(driver, "x")
+    ran = await driver.run(flow(RUN, operation("use", {"b": B})), {}, seeds(A, 3, 4))
+    assert sorted(call["b"] for call in ran.calls("use")) == [3, 4]
+    assert len({lease.context for lease in driver.leases if lease.instance == "inner"}) == 2
+
+
+async def test_a_further_try_has_a_child_context_of_the_same_name(driver: Driver) -> None:
+    play(driver, "x")
+    await driver.open(flow(RUN._replace(retry=2, backoff=0.0)), seeds(A, 3))
+    await start(driver, await driver.one())
+    for _ in range(3):
+        await driver.finish(await driver.one())
+    again = await driver.one()
+    again.parameter_set.children = None  # as the worker that failed has read it
+    await driver.fail(again)
+    await driver.drain()
+    assert (await driver.end()).result == {}
+    assert [lease.context for lease in driver.leases if lease.instance == "inner"] == ["context/run/x"] * 2
 
 
 # -- nested -----------------------------------------------------------------------------------------------------------
