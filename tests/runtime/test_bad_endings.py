@@ -89,7 +89,7 @@ def parent_with_a_timeout(go: tuple[str, str]) -> None:
     parent(go)
 
 
-# -- processes that die -----------------------------------------------------------------------------------------------
+# -- processes that die ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("operation", [dying_in_process, dying_in_subprocess])
@@ -115,7 +115,7 @@ async def test_dying_is_no_try() -> None:
     assert (counts.leased, counts.retried) == (3, 0)
 
 
-# -- loops that never end ---------------------------------------------------------------------------------------------
+# -- loops that never end -------------------------------------------------------------------------------------------
 
 
 async def test_a_function_that_loops_on_the_event_loop_is_interrupted() -> None:
@@ -175,7 +175,7 @@ async def test_a_process_that_loops_is_killed(operation: Any) -> None:
     assert "its process was killed" in failure.message
 
 
-# -- waits that never end ---------------------------------------------------------------------------------------------
+# -- waits that never end -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("executor", ["loop", "thread"])
@@ -255,7 +255,7 @@ async def test_an_operation_that_ignores_being_cancelled_holds_up_no_end(caplog:
     assert "given up" in caplog.text
 
 
-# -- descendants ------------------------------------------------------------------------------------------------------
+# -- descendants ----------------------------------------------------------------------------------------------------
 
 
 async def _first(ends: AsyncIterator[Outcome]) -> Outcome:
@@ -311,7 +311,7 @@ async def test_what_a_subprocess_has_started_is_killed_when_the_run_is_cancelled
     assert ended.failure.reason == "Cancelled"
 
 
-# -- blocking ---------------------------------------------------------------------------------------------------------
+# -- blocking -------------------------------------------------------------------------------------------------------
 
 
 class Heard(logging.Handler):

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Mapping
 from types import AsyncGeneratorType, CoroutineType
 from typing import Any
 
 from tidemill.engine.parameters import LEASED, ParameterSet
+from tidemill.errors import pointer
 from tidemill.model.context import BaseInputSetContext, StringInputSetContext
 from tidemill.model.definition import convert
 from tidemill.networks.backend import Backend
 from tidemill.networks.implementations import Completed, Emitted, Failed, Lost, Report, Subflow
+from tidemill.runtime.children import called
 from tidemill.runtime.decorator import FunctionImplementation
 from tidemill.runtime.failures import failure_of, refusal
 from tidemill.runtime.flows import FlowImplementation
@@ -177,18 +180,18 @@ class Caller:
     async def _on_thread(
         self, parameter_set: ParameterSet, prepared: Prepared, inputs: dict[str, Any]
     ) -> Report | None:
-        function, implementation = prepared.function, prepared.implementation
+        function, implementation, reading = prepared.function, prepared.implementation, prepared.reading
         try:
             if function is not None and isinstance(implementation, FunctionImplementation) and implementation.plain:
-                returned = await self._threads.run(lambda: _run_here(prepared, function, inputs), prepared.timeout)
-                return _completed(prepared, parameter_set, returned)
+                what, value = await self._threads.run(lambda: called(function, inputs, reading), prepared.timeout)
+                return await self._returned(prepared, parameter_set, what, value)
             opened, octx = self._opened(parameter_set, prepared)
             async with opened as call:
-                run = call.run if function is None else function
-                given = inputs if not isinstance(implementation, FunctionImplementation) else None
-                arguments = implementation.arguments(call, inputs) if given is None else {"inputs": given}  # type: ignore[attr-defined]
-                returned = await self._threads.run(lambda: _run_here(prepared, run, arguments), prepared.timeout)
-            return _completed(prepared, parameter_set, returned, octx.notes)
+                run, arguments = call.run, {"inputs": inputs}
+                if isinstance(implementation, FunctionImplementation):
+                    run, arguments = implementation.checked, implementation.arguments(call, inputs)
+                what, value = await self._threads.run(lambda: called(run, arguments, reading), prepared.timeout)
+            return await self._returned(prepared, parameter_set, what, value, octx.notes)
         except Abandoned as error:
             return Failed(parameter_set, refusal(parameter_set, "Timeout", str(error)))
         except Raised as raised:
@@ -199,7 +202,7 @@ class Caller:
     ) -> Report | None:
         assert prepared.function is not None
         try:
-            call = encode_call(prepared.function, inputs)
+            call = encode_call(prepared.function, inputs, prepared.reading)
         except ValueError as error:
             return Failed(parameter_set, refusal(parameter_set, "OperationLoadError", str(error)))
         try:
@@ -211,21 +214,40 @@ class Caller:
             return Lost(parameter_set, str(error))
         except ChildTimeout as error:
             return Failed(parameter_set, refusal(parameter_set, "Timeout", str(error)))
-        if what == "returned":
-            return _completed(prepared, parameter_set, value)
-        if what == "yielded":
-            return await self._iterate(parameter_set, _each(value), prepared.output)
         if what == "raised":
             kind, message, text = value
             return Failed(parameter_set, refusal(parameter_set, "Exception", f"{kind}: {message}", text))
-        reason = "OutputNotSerialisable" if what == "unserialisable" else "Exit"
-        return Failed(parameter_set, refusal(parameter_set, reason, str(value)))
+        if what == "exit":
+            return Failed(parameter_set, refusal(parameter_set, "Exit", value))
+        if what == "unserialisable":
+            path = value[0] if prepared.output is None else pointer(prepared.output) + value[0]
+            said = (
+                f'what "{prepared.operation.instance}" gave cannot be sent from its process: {path or "/"}: {value[1]}'
+            )
+            return Failed(parameter_set, refusal(parameter_set, "OutputNotSerialisable", said))
+        return await self._returned(prepared, parameter_set, what, value)
+
+    async def _returned(
+        self, prepared: Prepared, parameter_set: ParameterSet, what: str, value: Any, notes: Any = ()
+    ) -> Report | None:
+        """Return the report of a call elsewhere; what it has yielded there is reported one by one."""
+        if what == "yielded":
+            return await self._iterate(parameter_set, _each(value), prepared.output)
+        return _completed(prepared, parameter_set, value, notes)
 
     async def _one_process(self, call: Any, seconds: float | None) -> Any:
         started: list[Any] = []
+        cancelled = threading.Event()
+
+        def begun(process: Any) -> None:
+            started.append(process)
+            if cancelled.is_set():  # while it was being started
+                kill(process)
+
         try:
-            return await self._one_off.run(lambda: one_off(call, seconds, started.append))
+            return await self._one_off.run(lambda: one_off(call, seconds, begun))
         except asyncio.CancelledError:
+            cancelled.set()
             for process in started:
                 kill(process)
             raise
@@ -244,34 +266,6 @@ def _completed(prepared: Prepared, parameter_set: ParameterSet, returned: Any, n
     if output is not None:
         returned = None if returned is None else {output: returned}
     return Completed(parameter_set, returned, notes)
-
-
-def _run_here(prepared: Prepared, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    """Call a function on the current thread; a coroutine gets an event loop of its own.
-
-    Lists that are expanded and made as they are read (a generator, a map) are read here: the loop must not wait for
-    them.
-    """
-    returned = function(**arguments)
-    if inspect.iscoroutine(returned):
-        returned = asyncio.run(_await(returned))
-    outputs = prepared.operation.outputs
-    if prepared.output is not None:
-        return _read(returned) if outputs[prepared.output].expand else returned
-    if isinstance(returned, dict) and prepared.operation.operation.expand:
-        return {
-            name: _read(value) if name in outputs and outputs[name].expand else value
-            for name, value in returned.items()
-        }
-    return returned
-
-
-def _read(value: Any) -> Any:
-    return list(value) if isinstance(value, Iterator) else value
-
-
-async def _await(awaitable: Any) -> Any:
-    return await awaitable
 
 
 async def _each(values: list[Any]) -> Any:

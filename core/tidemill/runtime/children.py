@@ -7,20 +7,50 @@ own child on one machine, and nowhere else. An outcome that cannot be pickled is
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import inspect
+import itertools
 import pickle
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Iterator
+from typing import Any, NamedTuple
 
+from tidemill.errors import pointer
 from tidemill.runtime.failures import text_of, traceback_of
 
-__all__ = ["Outcome", "locate", "outcome_of", "run_encoded"]
+__all__ = ["Outcome", "Reading", "called", "locate", "outcome_of", "run_encoded"]
 
 Outcome = tuple[str, Any]
-"""("returned", value), ("yielded", [values]), ("raised", (type, message, traceback)), ("unserialisable", message) or
-("exit", message)."""
+"""("returned", value), ("yielded", [values]), ("raised", (type, message, traceback)), ("unserialisable", (path,
+message)) or ("exit", message)."""
+DEPTH_SHOWN = 32
+"""Levels into a value that are looked at for what cannot be pickled."""
+
+
+class Reading(NamedTuple):
+    """How far what an operation returns is read: the outputs that ``expands`` names are lists, however they are made,
+    and no longer than one more than ``most`` (None: without end). ``output`` is the one that a bare value is."""
+
+    output: str | None
+    expands: frozenset[str]
+    most: int | None
+
+    @property
+    def enough(self) -> int | None:
+        """How many are read at most: with one too many the limit is known to be passed."""
+        return None if self.most is None else self.most + 1
+
+    def read(self, returned: Any) -> Any:
+        """Return what was returned, with its lazy lists read."""
+        if self.output is not None:
+            return self._listed(returned) if self.output in self.expands else returned
+        if self.expands and isinstance(returned, dict):
+            return {name: self._listed(value) if name in self.expands else value for name, value in returned.items()}
+        return returned
+
+    def _listed(self, value: Any) -> Any:
+        return list(itertools.islice(value, self.enough)) if isinstance(value, Iterator) else value
 
 
 def locate(function: Callable[..., Any]) -> tuple[str, str]:
@@ -39,14 +69,14 @@ def locate(function: Callable[..., Any]) -> tuple[str, str]:
     return module, name
 
 
-def run_encoded(module: str, name: str, encoded: bytes) -> bytes:
+def run_encoded(module: str, name: str, encoded: bytes, reading: Reading) -> bytes:
     """Call a function with pickled arguments and return the pickled outcome. Runs in the child."""
     outcome: Outcome
     try:
         found: Any = importlib.import_module(module)
         for part in name.split("."):
             found = getattr(found, part)
-        outcome = _called(found, pickle.loads(encoded))
+        outcome = called(found, pickle.loads(encoded), reading)
     except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
         outcome = ("exit", f"{type(error).__name__}: {text_of(error)}")
     except BaseException as error:
@@ -54,21 +84,31 @@ def run_encoded(module: str, name: str, encoded: bytes) -> bytes:
     return _encode(outcome)
 
 
-def _called(function: Callable[..., Any], arguments: dict[str, Any]) -> Outcome:
+def called(function: Callable[..., Any], arguments: dict[str, Any], reading: Reading) -> Outcome:
+    """Call a function away from the event loop; what is asynchronous gets a loop of its own.
+
+    Generators and lazy lists are read here, as far as they may go on: nobody else is to wait for them.
+    """
     returned = function(**arguments)
-    if inspect.isasyncgen(returned):
-
-        async def collect() -> list[Any]:
-            return [value async for value in returned]
-
-        return "yielded", asyncio.run(collect())
     if inspect.iscoroutine(returned):
-        return "returned", asyncio.run(_await(returned))
-    return "returned", returned
+        returned = asyncio.run(_await(returned))
+    if inspect.isasyncgen(returned):
+        return "yielded", asyncio.run(_collected(returned, reading.enough))
+    return "returned", reading.read(returned)
 
 
 async def _await(awaitable: Any) -> Any:
     return await awaitable
+
+
+async def _collected(generator: AsyncGenerator[Any, Any], enough: int | None) -> list[Any]:
+    values: list[Any] = []
+    async with contextlib.aclosing(generator):
+        async for value in generator:
+            values.append(value)
+            if enough is not None and len(values) >= enough:
+                break
+    return values
 
 
 def _encode(outcome: Outcome) -> bytes:
@@ -78,26 +118,32 @@ def _encode(outcome: Outcome) -> bytes:
         return pickle.dumps(("unserialisable", _culprit(outcome[1], error)))
 
 
-def _culprit(value: Any, error: Exception) -> str:
-    """Return where in a value the first thing is that cannot be pickled."""
-    path = ""
-    inner: Any = value
-    looking = True
-    while looking:
-        looking = False
-        pairs = (
-            inner.items() if isinstance(inner, dict) else enumerate(inner) if isinstance(inner, (list, tuple)) else ()
-        )
-        for key, item in pairs:
-            try:
-                pickle.dumps(item)
-            except Exception:
-                path, inner, looking = f"{path}/{key}", item, True
-                break
-    return f"{path or '/'}: type {type(inner).__name__}: {type(error).__name__}: {error}"
+def _culprit(value: Any, error: Exception) -> tuple[str, str]:
+    """Return the path to the first thing in a value that cannot be pickled, and what is wrong with it."""
+    path: list[Any] = []
+    inner, seen = value, {id(value)}
+    while len(path) < DEPTH_SHOWN and (found := _unpicklable(inner, seen)) is not None:
+        path.append(found[0])
+        inner = found[1]
+        seen.add(id(inner))
+    return pointer(*path), f"type {type(inner).__name__}: {type(error).__name__}: {text_of(error)}"
+
+
+def _unpicklable(value: Any, seen: set[int]) -> tuple[Any, Any] | None:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
+    for key, item in items:
+        try:
+            pickle.dumps(item)
+        except Exception:
+            if id(item) not in seen:  # a value may contain itself
+                return key, item
+    return None
 
 
 def outcome_of(encoded: bytes) -> Outcome:
     """Return the outcome that a child process sent."""
-    found: Outcome = pickle.loads(encoded)
+    try:
+        found: Outcome = pickle.loads(encoded)
+    except Exception as error:  # it could be written, but not be read: code of the user runs here
+        return "unserialisable", ("", f"it cannot be read back: {type(error).__name__}: {text_of(error)}")
     return found

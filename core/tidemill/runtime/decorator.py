@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from tidemill.errors import LoadError
@@ -35,8 +35,7 @@ class FunctionContext(OperationImplementationContext):
         returned = parent.function(**parent.arguments(self, inputs))
         if inspect.isawaitable(returned):
             returned = await returned
-        if returned is None and parent.refuses_none:
-            raise ValueError(f"{parent.op.name} returned None, and valid_return_none is False")
+        parent.check(returned)
         if parent.wrapped_output is None:
             return returned
         if inspect.isasyncgen(returned):
@@ -72,6 +71,24 @@ class FunctionImplementation(OperationImplementation):
         for name, what in self.wanted.items():
             filled[name] = _WANTED[what](call)
         return filled
+
+    def check(self, returned: Any) -> None:
+        """Raise ValueError for None where the function has to give something."""
+        if returned is None and self.refuses_none:
+            raise ValueError(f"{self.op.name} returned None, and valid_return_none is False")
+
+    def checked(self, **arguments: Any) -> Any:
+        """Call the function and check what it returns; its coroutine is returned for the caller to await."""
+        returned = self.function(**arguments)
+        if inspect.iscoroutine(returned):
+            return self._checked_later(returned)
+        self.check(returned)
+        return returned
+
+    async def _checked_later(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        returned = await coroutine
+        self.check(returned)
+        return returned
 
 
 _WANTED: dict[str, Callable[[OperationImplementationContext], Any]] = {

@@ -16,8 +16,10 @@ from typing import Any
 from tidemill.errors import InvalidFlow, OperationImplementationNotInstantiated, Problem, pointer
 from tidemill.model.dataflow import DataFlow
 from tidemill.model.definition import Definition
+from tidemill.model.limits import Limits
 from tidemill.plan.compile import compile_plan
 from tidemill.plan.plan import Plan, PlannedOperation
+from tidemill.runtime.children import Reading
 from tidemill.runtime.decorator import FunctionImplementation
 from tidemill.runtime.find import find_implementation
 from tidemill.runtime.flows import FlowImplementation
@@ -33,7 +35,7 @@ class Prepared:
     ``kind``: "coroutine" and "function" are called as they are, on the loop; "generator" is iterated; "context" goes
     through an implementation context (``enters``: which has to be entered); "flow" opens child contexts; "thread",
     "process" and "subprocess" run elsewhere. ``converts`` are the parameters whose mappings become the operation's
-    own specs.
+    own specs. ``reading`` says how far what it returns elsewhere is read.
     """
 
     operation: PlannedOperation
@@ -44,6 +46,7 @@ class Prepared:
     timeout: float | None
     converts: tuple[tuple[str, Definition], ...]
     enters: bool
+    reading: Reading
 
     @property
     def code(self) -> CodeType | None:
@@ -87,7 +90,7 @@ class Implementations:
             implementation = find_implementation(operation.operation, plan.implementations)
             config = plan.configs.get(operation.instance)
             entered = await self._instance(implementation, operation, config, (*above, dataflow))
-            self.prepared[operation] = prepare(operation, entered)
+            self.prepared[operation] = prepare(operation, entered, plan.limits)
         self._plans[id(dataflow)] = plan
         self._flows.append(dataflow)  # as long as its id is in use
         return plan
@@ -115,19 +118,22 @@ class Implementations:
             raise OperationImplementationNotInstantiated(said, path=operation.instance) from None
 
 
-def prepare(operation: PlannedOperation, implementation: OperationImplementation) -> Prepared:
+def prepare(operation: PlannedOperation, implementation: OperationImplementation, limits: Limits) -> Prepared:
     """Return how an operation is called."""
     function = implementation.function if isinstance(implementation, FunctionImplementation) else None
     plain = isinstance(implementation, FunctionImplementation) and implementation.plain
+    output = implementation.wrapped_output if isinstance(implementation, FunctionImplementation) else None
+    expands = frozenset(name for name, declared in operation.outputs.items() if declared.expand)
     return Prepared(
         operation=operation,
         implementation=implementation,
         kind=_kind(operation, implementation, function, plain),
         function=function,
-        output=implementation.wrapped_output if isinstance(implementation, FunctionImplementation) else None,
+        output=output,
         timeout=operation.operation.timeout,
         converts=tuple((p.name, p.definition) for p in operation.parameters if p.definition.spec is not None),
         enters=_enters(type(implementation).CONTEXT),
+        reading=Reading(output, expands, limits.outputs),
     )
 
 

@@ -15,7 +15,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from tidemill.runtime.children import Outcome, locate, outcome_of, run_encoded
+from tidemill.runtime.children import Outcome, Reading, locate, outcome_of, run_encoded
 
 __all__ = ["ChildDied", "ChildTimeout", "Pool", "encode_call", "one_off"]
 
@@ -28,10 +28,10 @@ class ChildTimeout(Exception):
     """The child process was killed because its time was over."""
 
 
-Call = tuple[str, str, bytes]
+Call = tuple[str, str, bytes, Reading]
 
 
-def encode_call(function: Callable[..., Any], arguments: dict[str, Any]) -> Call:
+def encode_call(function: Callable[..., Any], arguments: dict[str, Any], reading: Reading) -> Call:
     """Return a call as a child process takes it. Raises ValueError for what cannot be sent, naming it."""
     module, name = locate(function)
     for key, value in arguments.items():
@@ -40,7 +40,7 @@ def encode_call(function: Callable[..., Any], arguments: dict[str, Any]) -> Call
         except Exception as error:
             said = f'the input "{key}" of type {type(value).__name__} cannot be sent to another process: {error}'
             raise ValueError(said) from error
-    return module, name, pickle.dumps(arguments, protocol=pickle.HIGHEST_PROTOCOL)
+    return module, name, pickle.dumps(arguments, protocol=pickle.HIGHEST_PROTOCOL), reading
 
 
 def _context() -> Any:
@@ -121,6 +121,9 @@ def one_off(call: Call, seconds: float | None, started: Callable[[Any], None]) -
 def kill(process: Any) -> None:
     """Kill a process of `one_off` and all its descendants that did not leave its session."""
     try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        process.kill()
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):  # it has no session of its own yet
+            process.kill()
+    except ValueError:  # it has ended, and its end has been seen
+        pass
