@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from tidemill.plan.plan import Plan, PlannedOperation, PlannedParameter
 
-__all__ = ["at_close", "at_quiet"]
+__all__ = ["at_close", "at_quiet", "leads_to"]
 
 Place = tuple[PlannedOperation, PlannedParameter]
 HasCandidate = Callable[[int, int], bool]
@@ -51,10 +51,11 @@ def _may_feed(plan: Plan, source: Place, place: Place) -> bool:
     """Say whether running ``source`` could give an input for ``place``, and not the other way round as well."""
     if source[0] is place[0]:
         return False
-    return _leads_to(plan, source[0], place[1]) and not _leads_to(plan, place[0], source[1])
+    return leads_to(plan, source[0], place[1]) and not leads_to(plan, place[0], source[1])
 
 
-def _leads_to(plan: Plan, operation: PlannedOperation, parameter: PlannedParameter) -> bool:
+def leads_to(plan: Plan, operation: PlannedOperation, parameter: PlannedParameter) -> bool:
+    """Say whether what an operation gives can lead to an input for a parameter."""
     reached = plan.reaches[operation.index]
     givers = [plan.instances[name].index for name in parameter.givers]
     return any(index == operation.index or index in reached for index in givers)

@@ -1,0 +1,89 @@
+-- contexts: the verbs of a context: publish its plan, open it, add to it, close it, cancel it, ask for its end.
+--
+-- Guarantees: each is one atomic step over one shard; repeating one does no harm.
+--
+-- KEYS[1] tag: the hash tag of the shard
+-- ARGV[1] request: packed with msgpack, an array whose parts stand above each function
+-- Returns: 'OK' or what stands above each function
+
+local function step(act)
+  return function(keys, arguments)
+    begin(keys)
+    P.begin()
+    local answer = act(cmsgpack.unpack(arguments[1]))
+    P.flush()
+    write_back()
+    return answer
+  end
+end
+
+local function found(name)
+  local id = redis.call('HGET', K.names, name)
+  if id then return context(id) end
+  return nil, redis.call('HEXISTS', key('ended'), name) == 1 and 'RunClosed' or 'RunGone'
+end
+
+-- publish: {digest, plan}
+local function publish(a)
+  redis.call('SET', key('plan', a[1]), a[2])
+  plans[a[1]] = nil
+  return 'OK'
+end
+
+-- open: {name, plan digest, offers, strict, hold, owner, lineage} -> 'OK', 'PLAN' (publish it first) or 'DUPLICATE'
+local function open(a)
+  if redis.call('HEXISTS', K.names, a[1]) == 1 or redis.call('HEXISTS', key('ended'), a[1]) == 1 then return 'DUPLICATE' end
+  if not plan_of(a[2]) then return 'PLAN' end
+  local id = tostring(redis.call('INCR', K.serial))
+  S.open(id, { name = a[1], plan = a[2], strict = a[4], owner = a[6], lineage = a[7] }, a[3], a[5])
+  return 'OK'
+end
+
+-- add: {name, offers} -> how many were new, or a reason why not
+local function add(a)
+  local c, gone = found(a[1])
+  if not c then return gone end
+  if c.closed then return 'IntakeClosed' end
+  if c.stage ~= 'processing' then return 'RunClosed' end
+  local new = 0
+  if S.guarded(c, function() new = S.give(c, a[2]) end) then S.quiet(c) end
+  return new
+end
+
+-- close: {name}
+local function close(a)
+  local c, gone = found(a[1])
+  if not c then return gone end
+  if not c.closed then
+    c.closed, c.dirty = true, true
+    if c.held then S.stop_intake(c) end
+  end
+  return 'OK'
+end
+
+-- cancel: {name, failure}
+local function cancel(a)
+  local c, gone = found(a[1])
+  if not c then return gone end
+  S.fail(c, a[2])
+  return 'OK'
+end
+
+-- ending: {name, owner} -> {ending} once, and then it is forgotten
+local function ending(a)
+  local raw = redis.call('HGET', key('ended'), a[1])
+  if raw then
+    redis.call('HDEL', key('ended'), a[1])
+    return { raw }
+  end
+  return { redis.call('HEXISTS', K.names, a[1]) == 1 and 'OPEN' or 'GONE' }
+end
+
+-- While a library is loaded the language has no `pairs`, so each is named. What drains work may run when memory is short.
+local DRAINS = { 'allow-oom' }
+redis.register_function('tidemill_1_publish', step(publish))
+redis.register_function('tidemill_1_open', step(open))
+redis.register_function('tidemill_1_add', step(add))
+redis.register_function({ function_name = 'tidemill_1_close', callback = step(close), flags = DRAINS })
+redis.register_function({ function_name = 'tidemill_1_cancel', callback = step(cancel), flags = DRAINS })
+redis.register_function({ function_name = 'tidemill_1_ending', callback = step(ending), flags = DRAINS })

@@ -1,0 +1,74 @@
+-- implementations: the operation implementation network. What is ready, and how much of an operation runs.
+--
+-- Guarantees: what is ready goes out oldest first; an operation with a limit runs only so often at once; whatever becomes
+-- ready wakes idle workers of its pool, in the same step.
+--
+-- KEYS: none, it is called by other files
+-- ARGV: none
+-- Returns: P.begin, P.count, P.dispatch, P.freed, P.flush
+
+local fresh = {}    -- pool -> what became ready in this call, oldest first
+local counted = {}  -- plan and operation -> counters of this call
+
+-- an entry of a list: context, parameter set, and the plan where the operation runs only so often at once
+local function parts(entry) return string.match(entry, '^(%d+) (%S+) ?(%S*)$') end
+
+function P.begin() fresh, counted = {}, {} end
+
+function P.count(c, op, what)
+  local field = c.plan .. ' ' .. op .. ' ' .. what
+  counted[field] = (counted[field] or 0) + 1
+end
+
+function P.dispatch(c, r)
+  local op = R.op_of(r.id)
+  local operation = c.p.ops[op + 1]
+  r.state = 'dispatched'
+  R.keep(c, r)
+  local entry = c.id .. ' ' .. r.id
+  if operation.concurrency > 0 then
+    entry = entry .. ' ' .. c.plan  -- what it takes a place of, also when its context is gone
+    local field = c.plan .. ' ' .. op
+    if tonumber(redis.call('HGET', K.running, field) or '0') >= operation.concurrency then
+      redis.call('RPUSH', key('parked', c.plan, op), entry)
+      return
+    end
+    redis.call('HINCRBY', K.running, field, 1)
+  end
+  P.count(c, op, 'dispatched')
+  local ready = fresh[operation.pool] or {}
+  fresh[operation.pool] = ready
+  ready[#ready + 1] = entry
+end
+
+-- one of an operation with a limit has ended, or will never start
+function P.freed(plan, op)
+  if plan_of(plan).ops[op + 1].concurrency == 0 then return end
+  redis.call('HINCRBY', K.running, plan .. ' ' .. op, -1)
+  local entry = redis.call('LPOP', key('parked', plan, op))
+  while entry do
+    local id, set = parts(entry)
+    local other = context(id)
+    local r = other and R.record(other, set)
+    if r and r.state == 'dispatched' and other.stage == other.p.ops[op + 1].stage then
+      P.dispatch(other, r)
+      return
+    end
+    entry = redis.call('LPOP', key('parked', plan, op))
+  end
+end
+
+-- put what is still ready where other workers find it, and wake as many as it needs
+function P.flush()
+  for pool, ready in pairs(fresh) do
+    if #ready > 0 then
+      redis.call('RPUSH', key('ready', pool), unpack(ready))
+      local idle = redis.call('HKEYS', key('idle', pool))
+      for at = 1, math.min(#idle, #ready) do
+        redis.call('HDEL', key('idle', pool), idle[at])
+        if redis.call('EXISTS', key('wake', idle[at])) == 0 then redis.call('LPUSH', key('wake', idle[at]), '1') end
+      end
+    end
+  end
+  for field, by in pairs(counted) do redis.call('HINCRBY', key('counts'), field, by) end
+end

@@ -1,0 +1,72 @@
+-- leases: who holds what.
+--
+-- Guarantees: a parameter set is leased to one worker at a time, under a number that grows with each lease; a worker that got
+-- less than it wanted is noted as idle in the same step; a report from anybody but the holder is refused and counted.
+--
+-- KEYS: none, it is called by other files
+-- ARGV: none
+-- Returns: P.lease, P.holds, P.leave
+
+local function leased(c, r, worker)
+  local op = R.op_of(r.id)
+  r.state, r.worker, r.leases = 'leased', worker, r.leases + 1
+  R.keep(c, r)
+  c.leased, c.backlog, c.dirty = c.leased + 1, c.backlog - 1, true
+  P.count(c, op, 'leased')
+  local numbers, values = R.numbers_of(r.id), {}
+  for at, number in ipairs(numbers) do
+    local _, value = I.header(c, number)
+    values[at] = value
+  end
+  redis.call('HSET', key('held', worker), c.id .. ' ' .. r.id, r.leases)
+  return { c.name, c.id, c.plan, op, r.id, r.leases, r.emitted, r.tries, r.lost, numbers, values, r.waiting, r.endings }
+end
+
+local function lease_entry(entry, worker, out)
+  local id, set, plan = parts(entry)
+  local c = context(id, 'p' .. set)
+  local r = c and R.record(c, set)
+  local op = R.op_of(set)
+  if not r then
+    if plan ~= '' then P.freed(plan, op) end
+    return
+  end
+  if r.state ~= 'dispatched' or c.stage ~= c.p.ops[op + 1].stage then
+    drop(c, 'p' .. r.id)  -- its context has failed meanwhile
+    P.freed(c.plan, op)
+    return
+  end
+  out[#out + 1] = leased(c, r, worker)
+  if M.thirsty(c) then S.guarded(c, function() M.expand(c) end) end
+end
+
+function P.lease(worker, pool, want)
+  local out = {}
+  while #out < want do
+    local waiting = redis.call('LPOP', key('ready', pool), want - #out) or {}
+    local mine = fresh[pool] or {}
+    if #waiting == 0 and #mine == 0 then break end
+    for _, entry in ipairs(waiting) do lease_entry(entry, worker, out) end
+    while #out < want and #waiting == 0 and #mine > 0 do lease_entry(table.remove(mine, 1), worker, out) end
+  end
+  if #out < want then redis.call('HSET', key('idle', pool), worker, '1') end
+  return out
+end
+
+function P.holds(c, id, worker, lease)
+  local r = c and R.record(c, id)
+  if not r or r.state ~= 'leased' or r.worker ~= worker or (lease > 0 and r.leases ~= lease) then
+    redis.call('INCR', key('refused'))
+    return nil
+  end
+  return r
+end
+
+-- end a lease, whatever comes next
+function P.leave(c, r, state)
+  c.leased, c.dirty = c.leased - 1, true
+  redis.call('HDEL', key('held', r.worker), c.id .. ' ' .. r.id)
+  r.worker, r.state = '', state
+  P.freed(c.plan, R.op_of(r.id))
+  if #r.locks > 0 then L.release(c, r) end
+end

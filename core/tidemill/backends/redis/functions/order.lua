@@ -1,0 +1,68 @@
+-- order: canonical order, the same whatever the timing was. Needed where several results of one operation are merged, and
+-- where inputs are forwarded into child contexts.
+--
+-- Guarantees: seeds as given, then every input after its parents, by generation; within one by the rank of its parents, then
+-- by operation, output, emission and element; where equal values are one input, by the value.
+-- KEYS: none, it is called by other files
+-- ARGV: none
+-- Returns: O.ranks
+
+local function comes_before(a, b)
+  for at = 1, math.max(#a, #b) do
+    local mine, theirs = a[at], b[at]
+    if mine == nil then return true end
+    if theirs == nil then return false end
+    if type(mine) == 'table' then
+      for inner = 1, math.max(#mine, #theirs) do
+        if mine[inner] == nil then return true end
+        if theirs[inner] == nil then return false end
+        if mine[inner] ~= theirs[inner] then return mine[inner] < theirs[inner] end
+      end
+    elseif mine ~= theirs then
+      return mine < theirs
+    end
+  end
+  return false
+end
+
+local function place_of(c, head, rank)
+  local channel, parents = head[1], head[2]
+  local known = type(channel) == 'number' and c.p.channels[channel] or nil
+  if head[6] ~= '' and known then return { 2, {}, known.spelt, known.definition, head[6] } end
+  if not known or known.op < 0 then return { 0, {}, head[3], head[4] } end
+  local above = {}
+  for at, parent in ipairs(parents) do above[at] = rank[parent] end
+  return { 1, above, known.op, known.index, head[3], head[4] }
+end
+
+-- number -> rank, of all inputs there are; a default that was taken ranks before all
+function O.ranks(c)
+  local generations, generation_of, rank, heads = {}, {}, {}, {}
+  for number = 0, c.numbers - 1 do
+    local head = I.header(c, number)
+    heads[number] = head
+    local known = type(head[1]) == 'number' and c.p.channels[head[1]] or nil
+    if head[1] == 0 then
+      rank[number], generation_of[number] = -1, 0
+    else
+      local generation = 0
+      if known and known.op >= 0 and head[6] == '' then
+        for _, parent in ipairs(head[2]) do generation = math.max(generation, 1 + generation_of[parent]) end
+      end
+      generation_of[number] = generation
+      generations[generation] = generations[generation] or {}
+      table.insert(generations[generation], number)
+    end
+  end
+  local next, generation = 0, 0
+  while generations[generation] do
+    local places = {}
+    for _, number in ipairs(generations[generation]) do places[number] = place_of(c, heads[number], rank) end
+    table.sort(generations[generation], function(a, b) return comes_before(places[a], places[b]) end)
+    for _, number in ipairs(generations[generation]) do
+      rank[number], next = next, next + 1
+    end
+    generation = generation + 1
+  end
+  return rank
+end

@@ -1,0 +1,59 @@
+-- redundancy: the redundancy checker. A combination is taken once; what is taken is dispatched, or waits for its locks.
+--
+-- Guarantees: taking and dispatching are one step. The identity of a parameter set is its operation and the number of each
+-- input; while it is open its record says that it is taken, before that its place in a box, and after that the box
+-- has been walked past it, so nothing has to be remembered of what has ended.
+-- KEYS: none, it is called by other files
+-- ARGV: none
+-- Returns: R.record, R.keep, R.op_of, R.numbers_of, R.refuse_too_many, R.take
+
+-- a record: state, tries, lost, emitted, given, leases, worker, locks, how many children are open (-1: it has asked for none), how
+-- the others ended,
+-- the contexts of all of them
+function R.record(c, id)
+  local raw = get(c, 'p' .. id)
+  if not raw then return nil end
+  local f = cmsgpack.unpack(raw)
+  return { id = id, state = f[1], tries = f[2], lost = f[3], emitted = f[4], given = f[5], leases = f[6], worker = f[7],
+    locks = f[8], waiting = f[9], endings = f[10], children = f[11] }
+end
+
+function R.keep(c, r)
+  put(c, 'p' .. r.id, cmsgpack.pack({ r.state, r.tries, r.lost, r.emitted, r.given, r.leases, r.worker, r.locks, r.waiting,
+    r.endings, r.children }))
+end
+
+function R.op_of(id) return tonumber(string.match(id, '^%d+')) end
+
+function R.numbers_of(id)
+  local numbers = {}
+  for number in string.gmatch(id, ':(%d+)') do numbers[#numbers + 1] = tonumber(number) end
+  return numbers
+end
+
+function R.refuse_too_many(c, op, many, ranges)
+  local limit = c.p.limits.parameter_sets
+  local needed = c.taken + c.promised + many
+  if limit < 0 or needed <= limit then return end
+  local said = 'operation "' .. c.p.ops[op + 1].instance .. '" would need ' .. string.format('%.0f', needed) .. ' parameter sets'
+  if ranges then
+    local counts = {}
+    for at, range in ipairs(ranges) do
+      counts[at] = c.p.ops[op + 1].names[at] .. ': ' .. (range[2] - range[1])
+    end
+    said = said .. ' (new combinations of ' .. table.concat(counts, ', ') .. ')'
+  end
+  error({ 'ParameterSetLimitExceeded', said .. '; limit ' .. limit })
+end
+
+function R.take(c, op, numbers)
+  R.refuse_too_many(c, op, 1)
+  local id = tostring(op)
+  for _, number in ipairs(numbers) do id = id .. ':' .. number end
+  if get(c, 'p' .. id) then return end
+  local r = { id = id, state = 'taken', tries = 0, lost = 0, emitted = 0, given = 0, leases = 0, worker = '',
+    locks = I.locks_of(c, numbers), waiting = -1, endings = {}, children = {} }
+  c.open, c.backlog, c.taken, c.dirty = c.open + 1, c.backlog + 1, c.taken + 1, true
+  P.count(c, op, 'taken')
+  if #r.locks == 0 or L.acquire(c, r) then P.dispatch(c, r) else R.keep(c, r) end
+end

@@ -1,0 +1,98 @@
+-- reports: what becomes of a report of a worker.
+--
+-- Guarantees: everything that follows from one report happens in this step, children before the parent is taken off; what an
+-- operation gave is stored as a whole or not at all.
+--
+-- KEYS: none, it is called by other files
+-- ARGV: none
+-- Returns: P.settle
+
+-- given: {output channel, value, emission, element, truth, canonical}; false if the parameter set or its context failed of it
+local function stored(c, r, given, emission, now)
+  local limits, op = c.p.limits, R.op_of(r.id)
+  r.given = r.given + #given
+  if limits.outputs >= 0 and r.given > limits.outputs then
+    local said = '"' .. c.p.ops[op + 1].instance .. '" has given more than ' .. limits.outputs .. ' inputs, the limit outputs'
+    try_again_or_fail(c, r, failure_of(c, r, emission > 0 and 'EmitLimitExceeded' or 'TooManyItems', said), now)
+    return false
+  end
+  local numbers = R.numbers_of(r.id)
+  local ok, problem = pcall(function()
+    if limits.inputs >= 0 and c.numbers + #given > limits.inputs then
+      error({ 'InputLimitExceeded', 'the context would have ' .. (c.numbers + #given) .. ' inputs; limit ' .. limits.inputs })
+    end
+    for _, one in ipairs(given) do
+      local channel = O.arrival(c, one[1], numbers)
+      local item = I.store(c, channel, one[2], numbers, one[3], one[4], I.locks_of(c, numbers), one[6], one[5])
+      if item then O.arrive(c, item, one[5]) end
+    end
+  end)
+  if ok then return true end
+  if type(problem) ~= 'table' then error(problem) end
+  P.leave(c, r, 'dropped')
+  drop(c, 'p' .. r.id)
+  c.open = c.open - 1
+  S.fail(c, cmsgpack.pack({ reason = problem[1], message = problem[2] }))
+  return false
+end
+
+local KIND = {}
+
+function KIND.completed(c, r, given, notes, result, now)
+  for _, note in ipairs(notes) do c.notes[#c.notes + 1] = note end
+  local op = R.op_of(r.id)
+  if c.p.ops[op + 1].stage == 'output' then
+    put(c, 'o' .. c.results, cmsgpack.pack({ op, r.id, result }))
+    c.results = c.results + 1
+  elseif #given > 0 and not stored(c, r, given, r.emitted, now) then
+    return
+  end
+  P.count(c, op, 'completed')
+  finish(c, r)
+end
+
+function KIND.emitted(c, r, given, emission, _, now)
+  if emission ~= r.emitted then return end  -- of a further try: what is stored already is not stored again
+  if stored(c, r, given, emission, now) then
+    r.emitted = r.emitted + 1
+    R.keep(c, r)
+  end
+end
+
+function KIND.failed(c, r, failure, _, _, now) try_again_or_fail(c, r, failure, now) end
+
+function KIND.lost(c, r, message)
+  r.lost = r.lost + 1
+  if r.lost < MAX_LOST then
+    P.again(c, r)
+    return
+  end
+  local said = MAX_LOST .. ' workers vanished with it, so it is held to be the cause; the last one: ' .. message
+  P.fail(c, r, failure_of(c, r, 'Poisonous', said))
+end
+
+function KIND.released(c, r) P.again(c, r) end
+
+function KIND.subflow(c, r, children)
+  if c.stage ~= c.p.ops[R.op_of(r.id) + 1].stage then  -- dropped: it opens nothing any more
+    P.again(c, r)
+    return
+  end
+  if c.depth >= c.p.limits.subflow_depth then
+    local said = 'data flows run data flows ' .. (c.depth + 1) .. ' levels deep; limit ' .. c.p.limits.subflow_depth
+    P.fail(c, r, failure_of(c, r, 'SubflowDepthExceeded', said))
+    return
+  end
+  c.leased = c.leased - 1
+  redis.call('HDEL', key('held', r.worker), c.id .. ' ' .. r.id)
+  r.worker = ''
+  P.freed(c.plan, R.op_of(r.id))
+  C.open(c, r, children)
+end
+
+-- report: {kind, context, parameter set, lease, …}
+function P.settle(worker, report, now)
+  local c = context(report[2], 'p' .. report[3])
+  local r = P.holds(c, report[3], worker, report[4])
+  if r then KIND[report[1]](c, r, report[5], report[6], report[7], now) end
+end

@@ -1,0 +1,57 @@
+-- stages: what happens when a context is quiet, and when it fails.
+--
+-- Guarantees: the step that ends the last work of a stage moves the context on, so nobody polls for it; a context that fails
+-- drops what is not leased, waits for what is, cleans up, and has no output stage.
+--
+-- KEYS: none, it is called by other files
+-- ARGV: none
+-- Returns: S.quiet, S.fail
+
+local AFTER = { processing = 'cleanup', cleanup = 'output' }
+
+local function next_stage(c)
+  local stage = c.stage ~= '' and c.stage or c.failed_stage
+  local following = AFTER[stage]
+  if following == 'output' and c.failure ~= '' then following = nil end
+  if not following then
+    S.finish(c)
+    return false
+  end
+  c.stage, c.failed_stage, c.dirty = following, '', true
+  if following == 'output' then c.visible = c.numbers end
+  for at, operation in ipairs(c.p.ops) do
+    if operation.stage == following and c.stage == following and O.active(c, at - 1) then M.everything(c, at - 1) end
+  end
+  return true
+end
+
+function S.quiet(c)
+  local on = true
+  while on and loaded[c.id] and c.open == c.holding and not c.held do
+    if c.holding > 0 then
+      C.release(c)
+    else
+      on = S.guarded(c, function() on = take_defaults(c) or next_stage(c) end) and on
+    end
+  end
+end
+
+function S.fail(c, failure)
+  c.dirty = true
+  if c.failure == '' then
+    c.failure = failure
+  else
+    put(c, 'f' .. c.failures, failure)
+    c.failures = c.failures + 1
+  end
+  if c.stage == 'processing' or c.stage == 'output' then
+    c.failed_stage, c.stage = c.stage, ''
+    for at = c.box_first, c.box_next - 1 do drop(c, 'b' .. at) end
+    c.box_first = c.box_next
+    L.clear(c)
+    c.promised, c.backlog, c.holding, c.held = 0, 0, 0, false
+    c.open = c.leased + #c.kids
+    C.cancel(c)
+  end
+  S.quiet(c)
+end

@@ -1,0 +1,112 @@
+-- state: the contexts of one call, read once and written back once.
+--
+-- Guarantees: whatever a function does to a context in one call is written in one HSET at its end, so nothing is
+-- ever half written; a context that has ended is deleted with everything that belongs to it.
+-- Needs: `K`, the keys of the shard, made from KEYS[1] by `begin`.
+-- KEYS: none, it is called by other files
+-- ARGV: none
+-- Returns: begin, key, plan_of, new_context, context, put, get, drop, forget, write_back, and the tables of the networks
+
+-- one table for each network and verb, so that they may call each other whatever their order in the library
+local I, O, M, R, L, P, S, C = {}, {}, {}, {}, {}, {}, {}, {}
+
+local K = {}        -- keys of this call's shard
+local loaded = {}   -- context id -> context, for the length of one call
+local plans = {}    -- digest -> plan; a cache of what the plan keys hold, good for as long as this server lives
+
+local FIELDS = { 'id', 'name', 'plan', 'strict', 'stage', 'failed_stage', 'held', 'closed', 'open', 'leased', 'backlog',
+  'taken', 'promised', 'inputs', 'given', 'numbers', 'visible', 'holding', 'depth', 'parent', 'owner', 'failure', 'lineage',
+  'box_first', 'box_next', 'results', 'failures', 'notes', 'satisfied', 'aux', 'kids' }
+
+local function begin(keys)
+  local tag = keys[1]
+  K = { tag = tag }
+  for _, name in ipairs({ 'serial', 'names', 'delayed', 'beats', 'running', 'audit' }) do K[name] = tag .. ':' .. name end
+  loaded = {}
+end
+
+local function key(kind, ...) return K.tag .. ':' .. kind .. ':' .. table.concat({ ... }, ':') end
+
+local function plan_of(digest)
+  local plan = plans[digest]
+  if not plan then
+    local raw = redis.call('GET', key('plan', digest))
+    if not raw then return nil end
+    plan = cmsgpack.unpack(raw)
+    plan.digest = digest
+    plans[digest] = plan
+  end
+  return plan
+end
+
+local function new_context(id, fields)
+  local c = { id = id, stage = 'processing', failed_stage = '', held = false, closed = false, open = 0, leased = 0, backlog = 0,
+    taken = 0, promised = 0, inputs = 0, given = 0, numbers = 0, visible = -1, holding = 0, depth = 0, parent = '', owner = '',
+    failure = '', lineage = false, box_first = 0, box_next = 0, results = 0, failures = 0, notes = {}, satisfied = {}, aux = {},
+    kids = {}, set = {}, read = {}, dirty = true }
+  for name, value in pairs(fields) do c[name] = value end
+  c.hash = key('c', id)
+  c.p = plan_of(c.plan)
+  loaded[id] = c
+  return c
+end
+
+-- `field` is read along with the context, as whoever asks for the context will want it next
+local function context(id, field)
+  local c = loaded[id]
+  if c ~= nil then return c end
+  local raw = redis.call('HMGET', key('c', id), 's', field or 's')
+  if not raw[1] then
+    loaded[id] = false
+    return false
+  end
+  local packed = cmsgpack.unpack(raw[1])
+  c = { set = {}, hash = key('c', id), read = {} }
+  if field then c.read[field] = raw[2] end
+  for at, name in ipairs(FIELDS) do c[name] = packed[at] end
+  c.p = plan_of(c.plan)
+  loaded[id] = c
+  return c
+end
+
+local function put(c, field, value) c.set[field] = value; c.dirty = true end
+
+local function get(c, field)
+  local value = c.set[field]
+  if value == nil then value = c.read[field] end
+  if value ~= nil then return value end
+  return redis.call('HGET', c.hash, field)
+end
+
+local function drop(c, field)
+  c.set[field], c.read[field] = nil, nil
+  c.dirty = true
+  redis.call('HDEL', c.hash, field)
+end
+
+local function forget(c)
+  redis.call('UNLINK', c.hash, unpack(c.aux))
+  redis.call('HDEL', K.names, c.name)
+  loaded[c.id] = false
+end
+
+local function write_back()
+  for _, c in pairs(loaded) do
+    if c and c.dirty then
+      c.dirty = false
+      local packed = {}
+      for at, name in ipairs(FIELDS) do packed[at] = c[name] end
+      local arguments, n = { 's', cmsgpack.pack(packed) }, 2
+      for field, value in pairs(c.set) do
+        arguments[n + 1], arguments[n + 2] = field, value
+        n = n + 2
+        if n >= 4000 then
+          redis.call('HSET', c.hash, unpack(arguments, 1, n))
+          arguments, n = {}, 0
+        end
+      end
+      if n > 0 then redis.call('HSET', c.hash, unpack(arguments, 1, n)) end
+    end
+  end
+  loaded = {}
+end

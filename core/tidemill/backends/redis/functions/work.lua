@@ -1,0 +1,72 @@
+-- work: the verbs of workers: report and lease, vanish, read.
+--
+-- Guarantees: each is one atomic step over one shard; a cycle settles all that a worker has finished, takes, matches and dispatches
+-- what follows, and leases what is ready, in one call.
+--
+-- KEYS[1] tag: the hash tag of the shard
+-- ARGV[1] request: packed with msgpack, an array whose parts stand above each function
+-- Returns: what stands above each function
+
+-- cycle: {worker, pool, reports, want, now} -> {{leased…}, seconds until the next delayed one or -1, the numbers of the
+-- reports whose generators have lost their leases}
+local function cycle(a)
+  P.due(a[5])
+  local gone = {}
+  for at, report in ipairs(a[3]) do
+    P.settle(a[1], report, a[5])
+    if report[1] == 'emitted' then
+      local c = context(report[2])
+      local r = c and R.record(c, report[3])
+      if not r or r.state ~= 'leased' or r.worker ~= a[1] then gone[#gone + 1] = at - 1 end
+    end
+  end
+  local out = a[4] > 0 and P.lease(a[1], a[2], a[4]) or {}
+  local soonest = redis.call('ZRANGE', K.delayed, 0, 0, 'WITHSCORES')
+  return { out, soonest[2] and string.format('%.17g', math.max(0, tonumber(soonest[2]) - a[5])) or '-1', gone }
+end
+
+-- lose: {worker, pool} -> how many parameter sets it held
+local function lose(a)
+  local held = redis.call('HGETALL', key('held', a[1]))
+  for at = 1, #held, 2 do
+    P.settle(a[1], { 'lost', string.match(held[at], '^%d+'), string.match(held[at], ' (.*)$'), 0,
+      'the worker ' .. a[1] .. ' vanished' }, 0)
+  end
+  redis.call('HDEL', key('idle', a[2]), a[1])
+  redis.call('DEL', key('wake', a[1]))
+  return #held / 2
+end
+
+-- read: {context id, definition or ''} -> {{number, channel, parents, emission, element, value}…}, what operations may read
+local function read(a)
+  local c = context(a[1])
+  if not c then return {} end
+  local visible, out = c.visible >= 0 and c.visible or c.numbers, {}
+  for number = 0, visible - 1 do
+    local head, value = I.header(c, number)
+    out[number + 1] = cmsgpack.pack({ number, head[1], head[2], head[3], head[4], value })
+  end
+  return out
+end
+
+-- known: {name, uids} -> {plan digest, how many inputs, {{number, value}…}}: what the context knows under uids
+local function known(a)
+  local c, gone = found(a[1])
+  if not c then return gone end
+  local out = {}
+  for at, uid in ipairs(a[2]) do
+    local number = get(c, 'n' .. uid)
+    local value = ''
+    if number then
+      local _, raw = I.header(c, number)
+      value = raw
+    end
+    out[at] = { number or '', value }
+  end
+  return { c.plan, c.numbers, out }
+end
+
+redis.register_function({ function_name = 'tidemill_1_cycle', callback = step(cycle), flags = DRAINS })
+redis.register_function({ function_name = 'tidemill_1_lose', callback = step(lose), flags = DRAINS })
+redis.register_function('tidemill_1_read', step(read))
+redis.register_function('tidemill_1_known', step(known))

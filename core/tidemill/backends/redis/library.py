@@ -1,0 +1,45 @@
+"""Puts the library together out of its files, in an order in which each finds what it needs.
+
+The version of the layout is part of the library's name and of every function's and key's, so two layouts run side by
+side.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+
+__all__ = ["FILES", "LAYOUT", "assembled"]
+
+LAYOUT = 1
+"""The version of keys, records and requests. Whatever changes one of them changes this."""
+
+FILES = (
+    "state",
+    "inputs",
+    "order",
+    "operations",
+    "candidates",
+    "matching",
+    "redundancy",
+    "locks",
+    "implementations",
+    "leases",
+    "ending",
+    "defaults",
+    "stages",
+    "children",
+    "opening",
+    "settle",
+    "reports",
+    "contexts",
+    "work",
+)
+
+
+@cache
+def assembled() -> str:
+    """Return the source of the library."""
+    folder = resources.files("tidemill.backends.redis") / "functions"
+    parts = [(folder / f"{name}.lua").read_text("utf-8") for name in FILES]
+    return f"#!lua name=tidemill_{LAYOUT}\n" + "\n".join(parts)
