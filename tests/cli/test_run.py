@@ -282,6 +282,37 @@ def test_inputs_inside_the_document_are_run(cli: Cli, tmp_path: Path) -> None:
     assert bad.err.startswith("error: TypeMismatch at /spec/inputs/a/name/0\n")
 
 
+def test_large_integers_and_whole_floats_arrive_as_they_were_written(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "keeping.py").write_text("def keep(n, f):\n    return {'kept': [n, f]}\n")
+    (tmp_path / "f.yaml").write_text("""\
+linked: true
+definitions:
+  n: {primitive: int}
+  f: {primitive: float}
+  kept: {primitive: array}
+  spec: {primitive: array}
+  all: {primitive: map}
+operations:
+  keep: {name: "keeping:keep", inputs: {n: n, f: f}, outputs: {kept: kept}}
+  get_multi: {name: get_multi, stage: output, inputs: {spec: spec}, outputs: {output: all}}
+seed:
+- {definition: spec, value: [kept]}
+""")
+    (tmp_path / "i.jsonl").write_text('{"n": [9007199254740993, 18446744073709551616], "f": 1}\n')
+    result = cli("run", "f.yaml", "--inputs", "i.jsonl", "-o", "jsonl", "-q")
+    assert (result.code, result.err) == (0, "")
+    kept = json.loads(result.out)["result"]["kept"]
+    assert kept == [[9007199254740993, 1], [18446744073709551616, 1]]
+
+
+def test_a_product_that_would_be_too_large_fails_before_it_is_made(run: Cli, tmp_path: Path) -> None:
+    (tmp_path / "i.jsonl").write_text(json.dumps({"number": list(range(1000))}))
+    code, records, err = run("exploding", "--inputs", "i.jsonl")
+    assert (code, records[0]["failure"]["reason"]) == (1, "ParameterSetLimitExceeded")
+    assert 'operation "five" would need ' in err
+    assert "limit 1000000" in err
+
+
 def test_an_error_inside_tidemill_is_exit_code_5(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     from tidemill.cli import source
 

@@ -204,6 +204,25 @@ def test_a_seed_that_is_not_finite(scalar: str, error: One) -> None:
     assert error(text)[:2] == ("NotFinite", "/seed/0/value")
 
 
+@pytest.mark.parametrize(
+    ("value", "reason", "said"),
+    [
+        ("null", "NullValue", 'null is no value of "status" (int); leave it out to take its default'),
+        ('"12"', "TypeMismatch", "\"status\": expected int, got str '12'"),
+        ("1.0", "TypeMismatch", '"status": expected int, got float 1.0'),
+        ("true", "TypeMismatch", '"status": expected int, got bool True'),
+    ],
+)
+def test_a_seed_that_is_not_of_its_definition(value: str, reason: str, said: str, error: One) -> None:
+    text = f"{BASE}seed:\n- definition: status\n  value: {value}\n"
+    assert error(text) == (reason, "/seed/0/value", f"{said} (f.yaml, line 10)")
+
+
+def test_a_null_seed_of_a_definition_that_may_be_null(findings: Findings) -> None:
+    text = BASE.replace("status: {primitive: int}", "status: {primitive: int, default: null}")
+    assert findings(f"{text}seed: [{{definition: status, value: null}}]\n") == (0, [], [])
+
+
 def test_bytes_that_are_not_utf_8(error: One) -> None:
     assert error(BASE.encode() + b"# \xff\n") == (
         "InvalidUnicode", "f.yaml:8", "byte 0xff at offset 206 is not UTF-8; save the file as UTF-8",

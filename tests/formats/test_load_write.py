@@ -61,6 +61,21 @@ definitions = st.builds(
 )
 
 
+of_primitive = {
+    "string": texts,
+    "int": st.integers(),
+    "map": st.dictionaries(texts, values, max_size=3),
+    "array": st.lists(values, max_size=3),
+}
+
+
+@st.composite
+def seeds(draw: st.DrawFn, one: st.SearchStrategy[Definition]) -> Input:
+    definition = draw(one)
+    value = draw(of_primitive.get(definition.primitive, values))
+    return Input(value, definition, origin=draw(words), uid=draw(st.just("") | words))
+
+
 @st.composite
 def dataflows(draw: st.DrawFn) -> DataFlow:
     known = draw(st.lists(definitions, min_size=1, max_size=4, unique_by=lambda each: each.name))
@@ -86,7 +101,7 @@ def dataflows(draw: st.DrawFn) -> DataFlow:
         )
     return DataFlow(
         operations=operations,
-        seed=draw(st.lists(st.builds(Input, values, one, origin=words, uid=st.just("") | words), max_size=3)),
+        seed=draw(st.lists(seeds(one), max_size=3)),
         configs=draw(st.dictionaries(st.sampled_from(sorted(operations)), values, max_size=2)),
         forward=Forward(
             draw(st.dictionaries(st.sampled_from(sorted(operations)), st.lists(one, max_size=2), max_size=1))

@@ -24,7 +24,7 @@ from tidemill.model.definition import Definition
 from tidemill.model.input import SEED, Input
 from tidemill.model.primitives import CANONICAL, checker_of, type_name
 
-__all__ = ["STDIN", "InputFile", "InputSet", "document_sets", "input_of_argument", "input_of_value"]
+__all__ = ["STDIN", "InputFile", "InputSet", "document_sets", "input_of_argument", "input_of_value", "mismatch"]
 
 STDIN = "-"
 """Stands for standard input where a file of inputs is asked for."""
@@ -68,17 +68,26 @@ def input_of_value(definition: Definition, value: Any, path: str, *, origin: Any
 
     Raises `InvalidInput`: NullValue, TypeMismatch, InvalidUnicode, InputValidationError.
     """
-    check = checker_of(definition.primitive)
-    if value is None and not definition.nullable:
-        said = f'null is no value of "{definition.name}" ({definition.primitive}); leave it out to take its default'
-        raise InvalidInput(said, reason="NullValue", path=path)
-    if value is not None and check is not None and not check[1](value):
-        said = f'"{definition.name}": expected {definition.primitive}, got {type_name(value)} {shown(value)}'
-        raise InvalidInput(said, reason="TypeMismatch", path=path)
+    if wrong := mismatch(definition, value):
+        raise InvalidInput(wrong[1], reason=wrong[0], path=path)
     try:
         return Input(value, definition, origin=origin, uid=uid)
     except TidemillError as error:
         raise type(error)(error.message, reason=error.reason, path=path) from error
+
+
+def mismatch(definition: Definition, value: Any) -> tuple[str, str] | None:
+    """Return (reason, message) if ``value`` is not what its definition says: NullValue or TypeMismatch."""
+    check = checker_of(definition.primitive)
+    if value is None:
+        if definition.nullable:
+            return None
+        said = f'null is no value of "{definition.name}" ({definition.primitive}); leave it out to take its default'
+        return "NullValue", said
+    if check is not None and not check[1](value):
+        said = f'"{definition.name}": expected {definition.primitive}, got {type_name(value)} {shown(value)}'
+        return "TypeMismatch", said
+    return None
 
 
 def _known(name: str, definitions: Mapping[str, Definition], path: str) -> Definition:

@@ -10,9 +10,10 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from tidemill.errors import InvalidFlow, Problem, TidemillError
+from tidemill.errors import InvalidFlow, Problem, TidemillError, pointer
 from tidemill.formats.bounds import DEFAULT_LIMITS, ReadLimits
 from tidemill.formats.document import FlowDocument, check_shape, locate
+from tidemill.formats.inputs import mismatch
 from tidemill.formats.read import Document, read_document
 from tidemill.model.dataflow import DataFlow
 
@@ -49,6 +50,16 @@ def load(source: str | os.PathLike[str], *, limits: ReadLimits = DEFAULT_LIMITS)
     return load_flow(source, limits=limits).dataflow
 
 
+def _refuse_wrong_seeds(dataflow: DataFlow) -> None:
+    """Refuse seeds that are not of their definition: a file that is valid must be able to run."""
+    problems = []
+    for at, item in enumerate(dataflow.seed):
+        if wrong := mismatch(item.definition, item.value):
+            problems.append(Problem(wrong[0], pointer("seed", at, "value"), wrong[1]))
+    if problems:
+        raise InvalidFlow(problems)
+
+
 def load_flow(source: str | os.PathLike[str], *, limits: ReadLimits = DEFAULT_LIMITS) -> LoadedFlow:
     """Return the data flow in a file with what else the file says; raises as `load` does."""
     return flow_of(read_document(source, limits=limits))
@@ -58,7 +69,9 @@ def flow_of(document: Document) -> LoadedFlow:
     """Return the data flow that a document says; raises `InvalidFlow`."""
     shaped = check_shape(document)
     try:
-        return LoadedFlow(DataFlow._fromdict(**shaped.said), shaped)
+        dataflow = DataFlow._fromdict(**shaped.said)
+        _refuse_wrong_seeds(dataflow)
+        return LoadedFlow(dataflow, shaped)
     except InvalidFlow as error:
         raise type(error)(locate(error.problems, document, shaped.prefix)) from error
     except TidemillError as error:

@@ -112,6 +112,13 @@ def grow(number: int) -> dict[str, int]:
     return {"number": number + 1}
 
 
+@op(name="five", inputs=dict.fromkeys("abcde", NUMBER), outputs={})
+def five(a: int, b: int, c: int, d: int, e: int) -> dict[str, int]:
+    """Take five numbers: a thousand of them would be 10^15 combinations."""
+    return {}
+
+
+exploding = DataFlow(five)
 doubling = _wanting(double, names=["doubled"])
 seeded = _wanting(double, names=["doubled"], seed=[Input(7, NUMBER)])
 combining = _wanting(combine, names=["thing"])
