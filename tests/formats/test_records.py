@@ -53,7 +53,7 @@ def test_lines_are_read_as_they_are_asked_for() -> None:
 @pytest.mark.parametrize(
     ("data", "reason", "path", "message"),
     [
-        (b'1\n{"a": 1,}\n', "MalformedJson", "f.jsonl:2:9", "Expecting property name enclosed in double quotes"),
+        (b'1\n{"a" 1}\n', "MalformedJson", "f.jsonl:2:6", "Expecting ':' delimiter"),
         (b'1\n\n{"a": 1, "a": 2}', "DuplicateKey", "f.jsonl:3#/a", "'a' is defined twice (lines 3, 3)"),
         (b"1\n[NaN]", "NotFinite", "f.jsonl:2#/0", "NaN is not a number of JSON"),
         (b"1\n" + b"[" * 100, "TooDeep", "f.jsonl:2#" + "/0" * 64, "nest deeper than 64 levels"),
