@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import inspect
 import itertools
+import os
 import pickle
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -76,12 +77,38 @@ def run_encoded(module: str, name: str, encoded: bytes, reading: Reading) -> byt
         found: Any = importlib.import_module(module)
         for part in name.split("."):
             found = getattr(found, part)
-        outcome = called(found, pickle.loads(encoded), reading)
+        with _unchanged():
+            outcome = called(found, pickle.loads(encoded), reading)
     except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
         outcome = ("exit", f"{type(error).__name__}: {text_of(error)}")
     except BaseException as error:
         outcome = ("raised", (type(error).__name__, text_of(error), traceback_of(error)))
     return _encode(outcome)
+
+
+@contextlib.contextmanager
+def _unchanged() -> Iterator[None]:
+    """Take back what an operation changes of its process: the next one here starts where it did.
+
+    That is the working directory, the environment, the umask and the import path.
+    """
+    try:
+        directory = os.getcwd()
+    except FileNotFoundError:  # somebody has removed it
+        directory = None
+    environment, path = dict(os.environ), list(sys.path)
+    umask = os.umask(0o077)
+    os.umask(umask)
+    try:
+        yield
+    finally:
+        os.umask(umask)
+        if directory is not None:
+            os.chdir(directory)
+        sys.path[:] = path
+        if os.environ != environment:
+            os.environ.clear()
+            os.environ.update(environment)
 
 
 def called(function: Callable[..., Any], arguments: dict[str, Any], reading: Reading) -> Outcome:
