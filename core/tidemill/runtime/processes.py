@@ -82,7 +82,8 @@ class Pool:
 
 def _exit_text(code: int | None) -> str:
     if code is not None and code < 0:
-        return f"its process was ended by signal {-code} ({signal.Signals(-code).name})"
+        named = f" ({signal.Signals(-code).name})" if -code in {*signal.Signals} else ""
+        return f"its process was ended by signal {-code}{named}"
     return f"its process ended by itself, with exit code {code}"
 
 
