@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 from collections.abc import AsyncIterator, Callable
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -17,12 +17,10 @@ from tidemill import (
     GetMulti,
     GetSingle,
     Input,
-    LoadError,
     Operation,
     OperationImplementation,
     OperationImplementationContext,
     Stage,
-    TidemillError,
     config,
     field,
     op,
@@ -162,8 +160,8 @@ async def test_a_context_class_is_run_with_all_inputs() -> None:
         async def run(self, inputs: dict[str, Any]) -> dict[str, int]:
             return {"size": len(inputs["url"])}
 
-    assert issubclass(Measure.imp, OperationImplementation)  # type: ignore[attr-defined]
-    assert await Measure.test(url="four") == {"size": 4}  # type: ignore[attr-defined]
+    assert issubclass(Measure.imp, OperationImplementation)
+    assert await Measure.test(url="four") == {"size": 4}
     assert await sizes(Measure, "four") == [4]
 
 
@@ -218,7 +216,7 @@ async def test_every_field_of_an_operation_can_be_said() -> None:
     )  # fmt: skip
 
 
-# -- what the engine fills in -------------------------------------------------------------------------------------------
+# -- what the engine fills in -----------------------------------------------------------------------------------------
 
 
 async def test_self_logger_and_env_are_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,12 +285,15 @@ async def test_what_a_call_enters_is_left_when_it_fails() -> None:
 
 
 async def test_what_cannot_be_entered_for_a_call_fails_the_call() -> None:
-    @contextlib.asynccontextmanager
-    async def broken(owner: Any) -> AsyncIterator[None]:
-        raise ConnectionError("nobody there")
-        yield
+    class Broken:
+        def __init__(self, owner: Any) -> None: ...
 
-    @op(inputs={"url": URL}, outputs={}, ctx_enter={"first": Opened()("first"), "session": broken})
+        async def __aenter__(self) -> None:
+            raise ConnectionError("nobody there")
+
+        async def __aexit__(self, *exc: object) -> None: ...
+
+    @op(inputs={"url": URL}, outputs={}, ctx_enter={"first": Opened()("first"), "session": Broken})
     async def unused(self: Any, url: str) -> None: ...
 
     failure = await failure_of(DataFlow(unused), Input("x", URL))
@@ -307,6 +308,18 @@ async def test_two_instances_of_one_operation_know_their_own_names() -> None:
 
     flow = DataFlow(operations={"one": Named, "two": Named, "get": GetMulti}, seed=[Input(["size"], MULTI)])
     assert await result_of(flow, Input("x", URL)) == {"size": [1, 2]}
+
+
+async def test_two_functions_of_one_name_are_each_called_under_their_own_instance() -> None:
+    def made(factor: int) -> Any:
+        @op(inputs={"url": URL}, outputs={"size": SIZE})
+        async def scaled(url: str) -> dict[str, int]:
+            return {"size": len(url) * factor}
+
+        return scaled
+
+    flow = DataFlow(operations={"one": made(1), "ten": made(10), "get": GetMulti}, seed=[Input(["size"], MULTI)])
+    assert await result_of(flow, Input("four", URL)) == {"size": [4, 40]}
 
 
 # -- None -------------------------------------------------------------------------------------------------------------
@@ -331,78 +344,6 @@ async def test_none_is_refused_where_a_value_was_promised(executor: str) -> None
     assert failure.reason == "Exception"
     assert "returned None, and valid_return_none is False" in failure.message
     await result_of(DataFlow(nothing), Input("y", nothing.op.inputs["text"]))
-
-
-# -- refused while decorating -------------------------------------------------------------------------------------------
-
-
-def two(a: str, b: str) -> None: ...
-
-
-def only_positional(a: str, /) -> None: ...
-
-
-def generator(a: str) -> Any:
-    yield a
-
-
-def anything(**named: Any) -> None: ...
-
-
-@pytest.mark.parametrize(
-    ("function", "inputs", "said"),
-    [
-        (two, {"a": URL, "c": URL}, ['missing parameter "c"', 'parameter "b" is not among the declared inputs']),
-        (only_positional, {"a": URL}, ['parameter "a" is positional only']),
-        (generator, {"a": URL}, ["is a plain generator", "async generator"]),
-        (two, {"a": "url", "b": URL}, ['inputs["a"] has to be a Definition']),
-    ],
-)
-def test_what_cannot_be_called_as_declared_is_refused(function: Any, inputs: Any, said: list[str]) -> None:
-    with pytest.raises(LoadError) as caught:
-        op(name="wrong", inputs=inputs, outputs={})(function)
-    assert caught.value.reason == "SignatureMismatch"
-    assert caught.value.path == "wrong"
-    for part in said:
-        assert part in caught.value.message
-
-
-async def test_a_function_of_any_keywords_takes_any_inputs() -> None:
-    taking = op(name="any", inputs={"a": URL, "b": SIZE}, outputs={})(anything)
-    await result_of(DataFlow(taking), Input("x", URL), Input(1, SIZE))
-
-
-def test_a_lambda_has_to_be_named() -> None:
-    with pytest.raises(LoadError, match="lambda has no name"):
-        op(lambda a: a)
-    assert cast(Any, op(name="named")(lambda a: a)).op.name == "named"
-
-
-def test_things_without_a_name_are_refused_and_may_be_given_one() -> None:
-    class Callable_:
-        def __call__(self, a: str) -> None: ...
-
-    with pytest.raises(LoadError, match=r"has no name: give @op\(name="):
-        op(Callable_())
-    assert op(name="named")(Callable_()).op.name == "named"
-
-
-def test_op_takes_keywords_only() -> None:
-    with pytest.raises(LoadError, match="keywords only"):
-        cast(Any, op)("name", inputs={})
-
-
-def test_an_unknown_keyword_is_refused_by_name() -> None:
-    with pytest.raises(TidemillError, match='"inptus".*did you mean "inputs"'):
-        op(name="x", inptus={})(two)
-
-
-def test_names_are_module_and_function_and_only_the_function_in_main() -> None:
-    def local(a: str) -> None: ...
-
-    assert op(local).op.name == f"{__name__}:local"
-    local.__module__ = "__main__"
-    assert op(local).op.name == "local"
 
 
 async def test_the_result_of_an_output_operation_is_a_mapping_of_its_own() -> None:

@@ -80,9 +80,12 @@ class DataFlow:
         if operation.instance_name != name:
             operation = operation._replace(instance_name=name)
         self.operations[name] = operation
-        implementation = getattr(thing, "imp", None)
+        # What was decorated has its implementation; an implementation that was written by hand is its own.
+        implementation = getattr(thing, "imp", thing if isinstance(thing, type) and hasattr(thing, "CONTEXT") else None)
         if implementation is not None:
-            self.implementations.setdefault(operation.name, implementation)
+            known = self.implementations.setdefault(operation.name, implementation)
+            if known is not implementation:  # two pieces of code under one name: each instance keeps its own
+                self.implementations.setdefault(name, implementation)
 
     def update(self, auto_flow: bool = False) -> None:
         """Work out again what follows from ``operations`` and ``flow``, after they were edited.

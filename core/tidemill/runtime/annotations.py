@@ -14,7 +14,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from tidemill.errors import LoadError
+from tidemill.errors import LoadError, shown
 from tidemill.model.definition import NO_DEFAULT, Definition, definition_of
 from tidemill.model.primitives import CANONICAL
 from tidemill.runtime.implementation import OperationImplementationContext
@@ -33,11 +33,14 @@ _STREAMS = (
 
 
 def name_of(decorated: Any) -> str:
-    """Return the name of the operation that a function or class becomes: ``module:name``, or ``name`` in
-    ``__main__``."""
-    name = str(decorated.__qualname__).rsplit("<locals>.", 1)[-1]
-    if name == "<lambda>":
-        raise LoadError("a lambda has no name: give @op(name=...)", reason="SignatureMismatch")
+    """Return the name of the operation that a function or class becomes: ``module:name``, or ``name`` in ``__main__``.
+
+    Raises `LoadError` for what has none: a lambda, an object that can be called.
+    """
+    name = str(getattr(decorated, "__qualname__", "")).rsplit("<locals>.", 1)[-1]
+    if not name or name == "<lambda>":
+        what = "a lambda" if name else shown(decorated)
+        raise LoadError(f"{what} has no name: give @op(name=...)", reason="SignatureMismatch")
     module = decorated.__module__
     return name if module == "__main__" else f"{module}:{name}"
 

@@ -7,12 +7,13 @@ What is decorated stays what it is, and gains ``.op`` (the prototype), ``.imp`` 
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
-from tidemill.errors import LoadError
+from tidemill.errors import LoadError, did_you_mean
 from tidemill.model.definition import Definition
 from tidemill.model.operation import Operation
 from tidemill.runtime.annotations import GIVEN_BY_ENGINE, inputs_of, name_of, outputs_of, wants
@@ -77,7 +78,7 @@ class FunctionImplementation(OperationImplementation):
         if returned is None and self.refuses_none:
             raise ValueError(f"{self.op.name} returned None, and valid_return_none is False")
 
-    def checked(self, **arguments: Any) -> Any:
+    def checked(self, /, **arguments: Any) -> Any:
         """Call the function and check what it returns; its coroutine is returned for the caller to await."""
         returned = self.function(**arguments)
         if inspect.iscoroutine(returned):
@@ -151,7 +152,8 @@ def _decorate(decorated: Any, said: dict[str, Any]) -> Any:
     config_cls: type | None = said.pop("config_cls", None)
     multi_output: bool = said.pop("multi_output", True)
     valid_return_none: bool = said.pop("valid_return_none", True)
-    said.setdefault("name", name_of(decorated))
+    if "name" not in said:
+        said["name"] = name_of(decorated)
     if inspect.isclass(decorated) and issubclass(decorated, OperationImplementationContext):
         operation = _operation(said)
         made = {"op": operation, "CONTEXT": decorated, "CONFIG": config_cls, "ENTER": imp_enter}
@@ -182,7 +184,15 @@ def _decorate(decorated: Any, said: dict[str, Any]) -> Any:
         "plain": not (wanted or imp_enter or ctx_enter) and valid_return_none,
         "refuses_none": not valid_return_none,
     }
-    return _finish(decorated, operation, type(f"{decorated.__name__}Implementation", (FunctionImplementation,), made))
+    return _finish(decorated, operation, type(f"{_word(decorated)}Implementation", (FunctionImplementation,), made))
+
+
+def _word(decorated: Any) -> str:
+    return str(getattr(decorated, "__name__", type(decorated).__name__))
+
+
+_OWN = {"imp_enter", "ctx_enter", "config_cls", "multi_output", "valid_return_none"}
+_KEYWORDS = _OWN | {item.name for item in dataclasses.fields(Operation)}
 
 
 def _operation(said: dict[str, Any]) -> Operation:
@@ -194,6 +204,10 @@ def _operation(said: dict[str, Any]) -> Operation:
                     reason="SignatureMismatch",
                     path=said["name"],
                 )
+    for keyword in said:
+        if keyword not in _KEYWORDS:
+            wrong = f'{said["name"]}: op has no keyword "{keyword}" {did_you_mean(keyword, _KEYWORDS)}'
+            raise LoadError(wrong, reason="SignatureMismatch", path=said["name"])
     return Operation(**said)
 
 
