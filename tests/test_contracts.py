@@ -1,6 +1,7 @@
 """The import contracts of pyproject.toml hold, and each is seen to fail on a copy of the core that breaks it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -61,7 +62,8 @@ def test_a_breach_is_noticed(tmp_path: Path, breach: str) -> None:
         file.write(f"\n{line}\n")
     result = lint(tmp_path)
     assert result.returncode == 1, result.stdout + result.stderr
-    broken = [text.removesuffix(" BROKEN") for text in result.stdout.splitlines() if text.endswith(" BROKEN")]
+    # After the word may stand how many imports the contract ignores.
+    broken = re.findall(r"^(.*) BROKEN(?: \(.*\))?$", result.stdout, re.MULTILINE)
     assert broken == [contract]
 
 
