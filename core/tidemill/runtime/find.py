@@ -14,6 +14,7 @@ from typing import Any
 
 from tidemill.errors import FailedToLoadOperation, FailedToLoadOperationImplementation, did_you_mean, shown
 from tidemill.model.operation import Operation
+from tidemill.runtime.failures import text_of
 from tidemill.runtime.implementation import OperationImplementation, isopimp
 
 __all__ = ["GROUPS", "entry_points", "find_implementation", "find_operation", "load_attribute"]
@@ -38,8 +39,8 @@ def load_attribute(path: str) -> Any:
     module, _, attribute = path.partition(":")
     try:
         found: Any = importlib.import_module(module)
-    except Exception as error:  # whatever a module raises while it is imported
-        said = f"{path}: {type(error).__name__}: {error}"
+    except (Exception, SystemExit) as error:  # whatever a module raises while it is imported; a script may exit
+        said = f"{path}: {type(error).__name__}: {text_of(error)}"
         raise FailedToLoadOperation(said, path=path) from error
     for name in filter(None, attribute.split(".")):
         if not hasattr(found, name):
