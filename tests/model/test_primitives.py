@@ -97,7 +97,7 @@ def test_which_primitive_may_stand_for_which(given: str, taken: str, may: bool) 
         (list[str], "array"),
         (tuple[int, ...], "generic"),
         (int | None, "generic"),
-        (Any, "object"),
+        (Any, "generic"),
         (Point, "object"),
         (NewType("Name", str), "generic"),
     ],

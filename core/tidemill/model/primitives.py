@@ -88,7 +88,7 @@ def compatible(given: str, taken: str) -> bool:
 
 def primitive_of(annotation: Any) -> str:
     """Return the primitive that stands for a type: ``dict`` is a map, ``list`` an array, other classes an object."""
-    if annotation is None or annotation is type(None):
+    if annotation in (None, type(None), Any):
         return "generic"
     if isinstance(annotation, type) and getattr(annotation, "__origin__", None) is None:
         name = annotation.__name__

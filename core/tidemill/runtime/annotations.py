@@ -52,7 +52,7 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
         return dict(getattr(function, "__annotations__", {}))
 
 
-def wants(function: Callable[..., Any], config_cls: type | None, binds: bool) -> dict[str, str]:
+def wants(function: Callable[..., Any], config_cls: type | None) -> dict[str, str]:
     """Return what the engine fills, by parameter: "self", "logger", "env" or "config"."""
     hints = _hints(function)
     wanted = {}
@@ -71,7 +71,7 @@ def wants(function: Callable[..., Any], config_cls: type | None, binds: bool) ->
 
 def inputs_of(function: Callable[..., Any], operation: str, config_cls: type | None) -> dict[str, Definition]:
     """Return the definitions of the parameters of a function."""
-    hints, filled = _hints(function), wants(function, config_cls, False)
+    hints, filled = _hints(function), wants(function, config_cls)
     found = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if name in filled or parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
@@ -93,7 +93,9 @@ def outputs_of(function: Callable[..., Any], operation: str) -> dict[str, Defini
 def _definition(name: str, annotation: Any, default: Any) -> Definition:
     if isinstance(annotation, Definition):
         return annotation if default is NO_DEFAULT else annotation._replace(default=default)
-    if typing.get_origin(annotation) in _STREAMS:
+    if annotation in _STREAMS:
+        annotation = Any  # values of any type, one after the other
+    elif typing.get_origin(annotation) in _STREAMS:
         annotation = typing.get_args(annotation)[0]
     annotation = _without_none(annotation, default)
     if isinstance(annotation, typing.NewType):
@@ -107,7 +109,8 @@ def _definition(name: str, annotation: Any, default: Any) -> Definition:
 
 
 def _is_primitive(annotation: type) -> bool:
-    return annotation.__name__ in CANONICAL or annotation in (object, tuple, set, frozenset)
+    # Any is a class, and names nothing of the domain.
+    return annotation.__name__ in CANONICAL or annotation in (object, tuple, set, frozenset, Any)
 
 
 def _without_none(annotation: Any, default: Any) -> Any:

@@ -169,7 +169,7 @@ def _decorate(decorated: Any, said: dict[str, Any]) -> Any:
         said["outputs"] = outputs_of(decorated, said["name"])
         multi_output = False
     operation = _operation(said)
-    wanted = wants(decorated, config_cls, bool(imp_enter or ctx_enter))
+    wanted = wants(decorated, config_cls)
     _refuse_mismatch(decorated, operation, wanted)
     context = type("FunctionContext", (FunctionContext,), {"ENTER": ctx_enter}) if ctx_enter else FunctionContext
     only = next(iter(operation.outputs)) if not multi_output and len(operation.outputs) == 1 else None
