@@ -27,8 +27,8 @@ def run(
         try:
             while True:
                 try:
-                    yield runner.run(anext(results))  # type: ignore[arg-type]
+                    yield runner.run(anext(results))
                 except StopAsyncIteration:
                     return
         finally:
-            runner.run(results.aclose())  # type: ignore[attr-defined]
+            runner.run(results.aclose())

@@ -11,9 +11,9 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from tidemill.cli import errors
 from tidemill.cli.output import Printer, printer
@@ -107,8 +107,7 @@ class _Run:
             self.progress = octx.progress
             try:
                 # Closed before the orchestrator is left: whatever ends the loop, contexts that are open clean up.
-                generator = cast("AsyncGenerator[Outcome]", octx.outcomes(self._pairs(sets)))
-                async with contextlib.aclosing(generator) as outcomes:
+                async with contextlib.aclosing(octx.outcomes(self._pairs(sets))) as outcomes:
                     async for outcome in outcomes:
                         self._take(outcome)
             finally:

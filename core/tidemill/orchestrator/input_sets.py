@@ -5,20 +5,35 @@ Contexts that come from a generator are opened as there is room for them, so a r
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from tidemill.errors import InvalidInput, shown
 from tidemill.model.context import BaseInputSetContext, MemoryInputSet, StringInputSetContext
 from tidemill.model.input import Input
 
-__all__ = ["InputSets", "normalised"]
+__all__ = ["InputSets", "closing", "normalised"]
 
 InputSets = Any
 """A mapping {context: [Input, …]}, a list of inputs, a `MemoryInputSet`, or an (async) iterable of (context,
 inputs)."""
 
+Thing = TypeVar("Thing")
+
 Pair = tuple[BaseInputSetContext, list[Input]]
+
+
+@contextlib.asynccontextmanager
+async def closing(things: AsyncIterator[Thing]) -> AsyncIterator[AsyncIterator[Thing]]:
+    """Give an async iterator for as long as it is used, and close it then if it is a generator: one that is left early
+    cleans up at once, not when it happens to be collected."""
+    try:
+        yield things
+    finally:
+        if inspect.isasyncgen(things):
+            await things.aclose()
 
 
 async def normalised(sets: Iterable[InputSets], ctx: BaseInputSetContext | str | None) -> AsyncIterator[Pair]:
@@ -43,8 +58,9 @@ async def normalised(sets: Iterable[InputSets], ctx: BaseInputSetContext | str |
             else:
                 together.extend(inputs)
         else:
-            async for pair in _streamed(given):
-                yield pair
+            async with closing(_streamed(given)) as pairs:
+                async for pair in pairs:
+                    yield pair
     if together or empty:
         yield _context(ctx) if ctx is not None else StringInputSetContext(), together
 
@@ -67,11 +83,16 @@ def _inputs(given: Iterable[Any]) -> list[Input]:
 
 async def _streamed(given: Any) -> AsyncIterator[Pair]:
     if isinstance(given, AsyncIterable):
-        async for item in given:
-            yield _pair(item)
+        async with closing(aiter(given)) as items:
+            async for item in items:
+                yield _pair(item)
     elif isinstance(given, Iterable) and not isinstance(given, (str, bytes)):
-        for item in given:
-            yield _pair(item)
+        try:
+            for item in given:
+                yield _pair(item)
+        finally:
+            if inspect.isgenerator(given):
+                given.close()
     else:
         raise InvalidInput(
             f"{shown(given)} is no input set; expected {{context: [Input, …]}}, [Input, …], a MemoryInputSet, or an "

@@ -11,7 +11,7 @@ import contextlib
 import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 
 from tidemill.backends.memory.backend import MemoryBackend
@@ -20,7 +20,7 @@ from tidemill.model.context import BaseInputSetContext
 from tidemill.model.dataflow import DataFlow
 from tidemill.model.input import Input
 from tidemill.networks.backend import Ending
-from tidemill.orchestrator.input_sets import InputSets, normalised
+from tidemill.orchestrator.input_sets import InputSets, closing, normalised
 from tidemill.orchestrator.outcome import Outcome, Progress
 from tidemill.plan.plan import Plan
 from tidemill.runtime.prepare import Implementations
@@ -73,11 +73,12 @@ class MemoryOrchestrator:
     @classmethod
     async def run(
         cls, dataflow: DataFlow, *sets: InputSets, strict: bool = True, ctx: Any = None, **keywords: Any
-    ) -> AsyncIterator[tuple[BaseInputSetContext, dict[str, Any]]]:
+    ) -> AsyncGenerator[tuple[BaseInputSetContext, dict[str, Any]], None]:
         """Run a data flow over input sets; see `MemoryOrchestratorContext.run`."""
         async with cls(**keywords) as orchestrator, orchestrator(dataflow, strict=strict) as octx:
-            async for pair in octx.run(*sets, ctx=ctx):
-                yield pair
+            async with closing(octx.run(*sets, ctx=ctx)) as pairs:
+                async for pair in pairs:
+                    yield pair
 
 
 class MemoryOrchestratorContext:
@@ -116,6 +117,8 @@ class MemoryOrchestratorContext:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        # Whoever still waits for results would wait for ever: nobody works on them any more.
+        self._crashed(ContextClosed("the orchestrator context that runs this data flow has been left"))
         self.backend.forget()
         await self._stack.aclose()
 
@@ -140,7 +143,7 @@ class MemoryOrchestratorContext:
         ctx: BaseInputSetContext | str | None = None,
         halt: asyncio.Event | None = None,
         parent: Any = None,
-    ) -> AsyncIterator[tuple[BaseInputSetContext, dict[str, Any]]]:
+    ) -> AsyncGenerator[tuple[BaseInputSetContext, dict[str, Any]], None]:
         """Yield (context, result) as contexts end.
 
         A context that fails stops no other: `OperationException` is raised when all have ended. Setting ``halt``
@@ -148,11 +151,12 @@ class MemoryOrchestratorContext:
         contexts know their parents.
         """
         failures = []
-        async for outcome in self.outcomes(*sets, strict=strict, ctx=ctx, halt=halt):
-            if outcome.result is not None:
-                yield outcome.ctx, outcome.result
-            elif outcome.failure is not None:
-                failures.append(outcome.failure)
+        async with closing(self.outcomes(*sets, strict=strict, ctx=ctx, halt=halt)) as outcomes:
+            async for outcome in outcomes:
+                if outcome.result is not None:
+                    yield outcome.ctx, outcome.result
+                elif outcome.failure is not None:
+                    failures.append(outcome.failure)
         if failures:
             raise OperationException(failures)
 
@@ -162,7 +166,7 @@ class MemoryOrchestratorContext:
         strict: bool | None = None,
         ctx: BaseInputSetContext | str | None = None,
         halt: asyncio.Event | None = None,
-    ) -> AsyncIterator[Outcome]:
+    ) -> AsyncGenerator[Outcome, None]:
         """Yield what became of each context, as they end; failures are outcomes too.
 
         Raises `InvalidInput` and `DuplicateContext` for what cannot be opened: the rest is cancelled then.
@@ -170,8 +174,9 @@ class MemoryOrchestratorContext:
         run = _Run(self, self.strict if strict is None else strict, halt)
         feeding = asyncio.create_task(run.feed(normalised(sets, ctx)))
         try:
-            async for outcome in run.endings(feeding):
-                yield outcome
+            async with closing(run.endings(feeding)) as endings:
+                async for outcome in endings:
+                    yield outcome
         finally:
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
@@ -196,13 +201,14 @@ class _Run:
         """Open contexts, as long as there are not too many open, too much ready, or too many results unread."""
         octx = self._octx
         ready = self._backend.implementations.ready
-        async for ctx, inputs in pairs:
-            while len(self._open) >= self._most or len(ready) > READY_ENOUGH or len(self._ended) > self._most:
-                octx._room.clear()
-                await octx._room.wait()
-            if self._halt is not None and self._halt.is_set():
-                return
-            self._begin((await ctx.handle()).as_string(), ctx, inputs)
+        async with closing(pairs):
+            async for ctx, inputs in pairs:
+                while len(self._open) >= self._most or len(ready) > READY_ENOUGH or len(self._ended) > self._most:
+                    octx._room.clear()
+                    await octx._room.wait()
+                if self._halt is not None and self._halt.is_set():
+                    return
+                self._begin((await ctx.handle()).as_string(), ctx, inputs)
 
     def _begin(self, name: str, ctx: BaseInputSetContext, inputs: list[Input]) -> None:
         octx = self._octx
@@ -238,7 +244,7 @@ class _Run:
         """Yield outcomes until everything that was fed has ended."""
         octx = self._octx
         feeding.add_done_callback(lambda task: octx._news.set())
-        halted = None if self._halt is None else asyncio.create_task(self._cancel_at(self._halt))
+        halted = None if self._halt is None else asyncio.create_task(self._cancel_at(self._halt, feeding))
         try:
             while True:
                 octx._news.clear()
@@ -248,7 +254,8 @@ class _Run:
                     yield self._ended.popleft()
                     octx._room.set()
                 if feeding.done():
-                    feeding.result()
+                    if not (feeding.cancelled() and self._halt is not None and self._halt.is_set()):
+                        feeding.result()
                     if not self._open and not self._ended:
                         return
                 if not self._ended:
@@ -257,17 +264,19 @@ class _Run:
             if halted is not None:
                 halted.cancel()
 
-    async def _cancel_at(self, halt: asyncio.Event) -> None:
+    async def _cancel_at(self, halt: asyncio.Event, feeding: asyncio.Task[None]) -> None:
         await halt.wait()
-        self._octx._room.set()
-        for name in list(self._open):
-            await self._backend.cancel(name)
+        feeding.cancel()  # it may be waiting for a context that nobody gives
+        await self._cancel_open()
 
-    async def abandon(self) -> None:
-        """Cancel what is still open, clean up after it, and wait for that."""
+    async def _cancel_open(self) -> None:
         for name in list(self._open):
             with contextlib.suppress(ContextClosed):  # it has ended just now
                 await self._backend.cancel(name)
+
+    async def abandon(self) -> None:
+        """Cancel what is still open, clean up after it, and wait for that."""
+        await self._cancel_open()
         while self._open and self._octx._crash is None:
             self._octx._news.clear()
             await self._octx._news.wait()

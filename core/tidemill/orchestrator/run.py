@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from tidemill.model.context import BaseInputSetContext
 from tidemill.model.dataflow import DataFlow
-from tidemill.orchestrator.input_sets import InputSets
+from tidemill.orchestrator.input_sets import InputSets, closing
 from tidemill.orchestrator.memory import MemoryOrchestrator
 
 __all__ = ["run"]
@@ -24,7 +24,7 @@ async def run(
     overlay: None = None,
     seed: int | None = None,
     max_ctxs: int | None = None,
-) -> AsyncIterator[tuple[BaseInputSetContext, dict[str, Any]]]:
+) -> AsyncGenerator[tuple[BaseInputSetContext, dict[str, Any]], None]:
     """Run a data flow and yield (context, result) as contexts end.
 
     ``input_sets`` are mappings ``{context: [Input, …]}``, lists of inputs (each a context of its own, or all in
@@ -34,5 +34,6 @@ async def run(
     """
     chosen = orchestrator if orchestrator is not None else MemoryOrchestrator(seed=seed, max_ctxs=max_ctxs)
     async with chosen as entered, entered(dataflow, strict=strict) as octx:
-        async for pair in octx.run(*input_sets, ctx=ctx, halt=halt):
-            yield pair
+        async with closing(octx.run(*input_sets, ctx=ctx, halt=halt)) as pairs:
+            async for pair in pairs:
+                yield pair

@@ -190,8 +190,8 @@ class Runner:
                 del running[parameter_set]
                 if self._cancelled:
                     self._cancelled.discard(parameter_set)
-            if report is not None:
-                reports = (report,)
+            reports = () if report is None else (report,)
+            del leased, parameter_set, report  # a slot that rests keeps no context alive
             if task.cancelling():
                 await self._absorb(task)
             turn += 1
