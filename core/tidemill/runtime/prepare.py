@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
-from tidemill.errors import InvalidFlow, OperationImplementationNotInstantiated, Problem, pointer
+from tidemill.errors import (
+    InvalidFlow,
+    OperationImplementationNotInstantiable,
+    OperationImplementationNotInstantiated,
+    Problem,
+    TidemillError,
+    pointer,
+    shown,
+)
 from tidemill.model.dataflow import DataFlow
 from tidemill.model.definition import Definition
 from tidemill.model.limits import Limits
@@ -21,6 +29,7 @@ from tidemill.plan.compile import compile_plan
 from tidemill.plan.plan import Plan, PlannedOperation
 from tidemill.runtime.children import Reading
 from tidemill.runtime.decorator import FunctionImplementation
+from tidemill.runtime.failures import text_of
 from tidemill.runtime.find import find_implementation
 from tidemill.runtime.flows import FlowImplementation
 from tidemill.runtime.implementation import OperationImplementation, OperationImplementationContext
@@ -104,10 +113,12 @@ class Implementations:
     ) -> OperationImplementation:
         # A class of its own, so that instances of one operation do not share what the class says of them.
         own: Any = type(implementation.__name__, (implementation,), {"op": operation.operation})
-        made: OperationImplementation = own(config)
+        with _naming(operation, f"its configuration {shown(config)} does not fit" if config is not None else ""):
+            made: OperationImplementation = own(config)
         if isinstance(made, FlowImplementation):
             made.plans = {id(flow): await self._enter(flow, above) for flow in made.dataflows()}
-        await self._stack.enter_async_context(made)
+        with _naming(operation, "it could not be entered"):
+            await self._stack.enter_async_context(made)
         return made
 
     def __getitem__(self, operation: PlannedOperation) -> Prepared:
@@ -116,6 +127,20 @@ class Implementations:
         except KeyError:
             said = f'the implementation of "{operation.instance}" has not been entered'
             raise OperationImplementationNotInstantiated(said, path=operation.instance) from None
+
+
+@contextlib.contextmanager
+def _naming(operation: PlannedOperation, what: str) -> Iterator[None]:
+    """Say which implementation it was, and at what, that raised."""
+    try:
+        yield
+    except TidemillError:
+        raise
+    except Exception as error:
+        why = f"{type(error).__name__}: {text_of(error)}"
+        said = f'"{operation.instance}" cannot be made: {what or "it takes a configuration"}: {why}'
+        path = pointer("configs", operation.instance)
+        raise OperationImplementationNotInstantiable(said, path=path) from error
 
 
 def prepare(operation: PlannedOperation, implementation: OperationImplementation, limits: Limits) -> Prepared:
