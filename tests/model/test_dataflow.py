@@ -290,3 +290,13 @@ def test_a_data_flow_that_runs_itself_is_refused() -> None:
     with pytest.raises(InvalidFlow, match="runs itself: sub → again → sub") as caught:
         outer.export()
     assert (caught.value.reason, caught.value.path) == ("SubflowCycle", "/configs/sub")
+
+
+def test_an_operation_that_was_put_in_under_another_name_keeps_both() -> None:
+    flow = DataFlow(MAKE)
+    flow.operations["again"] = MAKE
+    exported = flow.export()["operations"]
+    assert "instance_name" not in exported["make"]
+    assert "instance_name" not in exported["again"]
+    flow.operations["again"] = MAKE._replace(instance_name="third")
+    assert flow.export()["operations"]["again"]["instance_name"] == "third"

@@ -90,6 +90,10 @@ def test_an_origin_survives_a_file(origin: Any) -> None:
     assert (again.value, again.definition, again.origin, again.uid) == (item.value, item.definition, origin, "u")
 
 
+def test_a_definition_that_is_made_already_is_taken_as_it_is() -> None:
+    assert Input._fromdict(value=1, definition=A).definition is A
+
+
 def test_a_seed_says_no_more_than_its_value_and_definition() -> None:
     assert Input(3, A).export() == {"value": 3, "definition": {"name": "a", "primitive": "generic"}}
 

@@ -238,3 +238,16 @@ async def test_what_descends_over_ten_thousand_generations_is_found() -> None:
     flow.update_by_origin()
     spec = Input({"rest": "rest"}, PAIRS)
     assert await result_of(flow, Input(0, REST), spec) == {"rest": 10_000}
+
+
+@op(name="pair", inputs={"one": SIZE, "other": REST}, outputs={"both": Definition("both")})
+async def pair(one: str, other: int) -> dict[str, Any]:
+    return {"both": f"{one}{other}"}
+
+
+async def test_ancestors_on_several_ways_count_once() -> None:
+    flow = DataFlow(named, sized, divided, pair, GroupBy)
+    both = ["1A0", "1A1", "1B0", "1B1", "2A0", "2A1", "2B0", "2B1"]
+    result = await result_of(flow, *years(1, 2), grouped(group="both", by="year"))
+    # What was made of one year by two ways stands under it once, what was made of both years under each of them.
+    assert sorted(result["out"]) == sorted([*both, "1A0", "1B0", "2A1", "2B1"])

@@ -115,6 +115,25 @@ async def test_nothing_is_one_context_with_the_seeds() -> None:
     assert (str(ctx), result) == ("mine", doubled(4))
 
 
+class Listing:
+    """An async iterable that is no generator."""
+
+    def __init__(self) -> None:
+        self.left = ["b", "a"]
+
+    def __aiter__(self) -> Listing:
+        return self
+
+    async def __anext__(self) -> tuple[str, list[Input]]:
+        if not self.left:
+            raise StopAsyncIteration
+        return self.left.pop(), given(1)
+
+
+async def test_any_async_iterable_will_do() -> None:
+    assert [str(ctx) for ctx, _ in await listed(run(FLOW, Listing(), max_ctxs=1))] == ["a", "b"]
+
+
 @pytest.mark.parametrize("empty", [{}, iter([])])
 async def test_no_contexts_have_no_results(empty: Any) -> None:
     assert await listed(run(FLOW, empty)) == []

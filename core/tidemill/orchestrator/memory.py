@@ -256,10 +256,9 @@ class _Run:
                 if feeding.done():
                     if not (feeding.cancelled() and self._halt is not None and self._halt.is_set()):
                         feeding.result()
-                    if not self._open and not self._ended:
+                    if not self._open:
                         return
-                if not self._ended:
-                    await octx._news.wait()
+                await octx._news.wait()
         finally:
             if halted is not None:
                 halted.cancel()
