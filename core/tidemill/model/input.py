@@ -51,7 +51,7 @@ class Input:
         check = self.definition.validate
         self.value = self._converted(value if check is None or isinstance(check, str) else self._checked(value))
         self.parents = list(parents or ())
-        self.origin: Origin = origin if isinstance(origin, str) else (str(origin[0]), str(origin[1]))
+        self.origin: Origin = origin if isinstance(origin, str) and origin else _as_origin(origin)
         self.validated = validated and not isinstance(check, str)
         self.links = tuple(links or ())
         self._uid = uid
@@ -122,6 +122,13 @@ class Input:
 
     def __repr__(self) -> str:
         return f"Input(value={shown(self.value)}, definition={self.definition.name})"
+
+
+def _as_origin(origin: Any) -> Origin:
+    if isinstance(origin, (tuple, list)) and len(origin) == 2 and all(isinstance(part, str) for part in origin):
+        return origin[0], origin[1]
+    said = f'an origin is a word such as "seed", or (operation, output), not {shown(origin)}'
+    raise InvalidInput(said, reason="UnknownOrigin", path="/origin")
 
 
 def _as_definition(definition: Any) -> Definition:

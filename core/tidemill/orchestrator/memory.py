@@ -15,7 +15,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 
 from tidemill.backends.memory.backend import MemoryBackend
-from tidemill.errors import ContextClosed, ContextLimitExceeded, DuplicateContext, OperationException
+from tidemill.errors import (
+    ContextClosed,
+    ContextLimitExceeded,
+    DuplicateContext,
+    OperationException,
+    TidemillError,
+    shown,
+)
 from tidemill.model.context import BaseInputSetContext
 from tidemill.model.dataflow import DataFlow
 from tidemill.model.input import Input
@@ -50,8 +57,8 @@ class MemoryOrchestrator:
         seed: int | None = None,
         lineage: bool = False,
     ) -> None:
-        self.max_ctxs = max_ctxs
-        self.workers = workers
+        self.max_ctxs = _bound("max_ctxs", max_ctxs)
+        self.workers = _bound("workers", workers)
         self.seed = seed
         self.lineage = lineage
 
@@ -79,6 +86,14 @@ class MemoryOrchestrator:
             async with closing(octx.run(*sets, ctx=ctx)) as pairs:
                 async for pair in pairs:
                     yield pair
+
+
+def _bound(name: str, value: int | None) -> int | None:
+    """Return how many may be at once; with fewer than one nothing would ever run."""
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        said = f"{name} is {shown(value)}, expected a whole number of 1 or more, or None for the default"
+        raise TidemillError(said, reason="InvalidLimit")
+    return value
 
 
 class MemoryOrchestratorContext:

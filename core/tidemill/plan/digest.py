@@ -10,17 +10,51 @@ import hashlib
 import json
 from typing import Any
 
-from tidemill.errors import TidemillError
+from tidemill.errors import InvalidFlow, Problem, TidemillError, pointer, shown
 from tidemill.model.dataflow import DataFlow, export_config
 from tidemill.model.definition import Definition, export_spec
 from tidemill.model.input import Input
 
 __all__ = ["canonical", "digest_of"]
 
+WORD = 1024
+"""Bits of a number up to which it is spelt in digits."""
+
 
 def digest_of(dataflow: DataFlow) -> str:
-    """Return ``sha256:`` and the hash of the data flow."""
-    return "sha256:" + hashlib.sha256(canonical(_said(dataflow))).hexdigest()
+    """Return ``sha256:`` and the hash of the data flow.
+
+    Raises `InvalidFlow` (TooDeep, NotComparable) for values that have no one spelling: such that contain themselves,
+    nest deeper than Python goes, or cannot be shown.
+    """
+    try:
+        spelt = canonical(_said(dataflow))
+    except Exception as error:
+        raise InvalidFlow(_unspellable(dataflow, error)) from error
+    return "sha256:" + hashlib.sha256(spelt).hexdigest()
+
+
+def _unspellable(dataflow: DataFlow, error: Exception) -> list[Problem]:
+    """Return which seeds and configurations have no spelling; the data flow as a whole if it is none of them."""
+    parts: list[tuple[str, Any]] = [(pointer("seed", at, "value"), item.value) for at, item in enumerate(dataflow.seed)]
+    parts += [(pointer("configs", name), _config(config)) for name, config in dataflow.configs.items()]
+    return [problem for path, value in parts for problem in _problem(path, value)] or [_why("", error)]
+
+
+def _problem(path: str, value: Any) -> list[Problem]:
+    try:
+        canonical(value)
+    except Exception as error:
+        return [_why(path, error)]
+    return []
+
+
+def _why(path: str, error: Exception) -> Problem:
+    if isinstance(error, RecursionError):
+        said = "the value contains itself, or nests too deep to be told from others; give it with the inputs instead"
+        return Problem("TooDeep", path, said)
+    said = f"the value cannot be told from others: {shown(error)}"
+    return Problem("NotComparable", path, said)
 
 
 def _said(dataflow: DataFlow) -> dict[str, Any]:
@@ -63,11 +97,13 @@ def canonical(value: Any) -> bytes:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, int) and value.bit_length() > WORD:  # Python writes no number of thousands of digits
+        return {"int": hex(value)}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, dict):
         # Keys keep their type: 1 and "1" are two keys.
-        return {f"{type(key).__name__}:{key}": _plain(item) for key, item in value.items()}
+        return {f"{type(key).__name__}:{_key(key)}": _plain(item) for key, item in value.items()}
     if isinstance(value, Definition):
         return {"definition": _plain(_definition(value))}
     if isinstance(value, DataFlow):
@@ -77,6 +113,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (set, frozenset)):
         return {"set": sorted(json.dumps(_plain(item), sort_keys=True) for item in value)}
     return _object(value)
+
+
+def _key(key: Any) -> Any:
+    return hex(key) if isinstance(key, int) and key.bit_length() > WORD else key
 
 
 def _object(value: Any) -> Any:
