@@ -39,12 +39,18 @@ def cli(
 
 @pytest.fixture
 def process() -> Callable[..., Result]:
-    """Call the command line in a process of its own."""
+    """Call the command line in a process of its own; ``said`` is its standard input."""
 
-    def call(*arguments: str, cwd: Path = FLOWS, **more: str) -> Result:
-        command = ["tidemill", *arguments]
+    def call(*arguments: str, cwd: Path = FLOWS, said: str | None = None, **more: str) -> Result:
         done = subprocess.run(
-            command, cwd=cwd, env=environment(**more), capture_output=True, text=True, timeout=120, check=False
+            ["tidemill", *arguments],
+            cwd=cwd,
+            env=environment(**more),
+            input=said,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         return Result(done.returncode, done.stdout, done.stderr)
 

@@ -203,3 +203,22 @@ def test_lines_of_progress_go_to_standard_error_when_it_is_no_terminal(
     _, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 130
     assert err.splitlines()[-1].startswith("interrupted: 0 contexts: 0 succeeded, 0 failed, 1 not finished; ")
+
+
+def test_a_thread_that_outlives_the_timeout_is_given_up(
+    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from tidemill.cli import running
+
+    monkeypatch.syspath_prepend(str(FLOWS))
+    monkeypatch.setattr(running, "PATIENCE", 0.01)
+    monkeypatch.setattr(running, "GRACE", 0.05)
+    result = cli("run", "numbers_flows:hanging", "-i", "number=2", "--timeout", "0.2", "-o", "jsonl")
+    assert (result.code, result.out) == (1, "")
+    said, summary, *error = result.err.splitlines()
+    assert said == (
+        "cancelled, waiting for threads and cleanup to end, it has 0.05 s for that; "
+        "when it was cancelled ran: numbers_flows:hang"
+    )
+    assert summary.startswith("0 contexts: 0 succeeded, 0 failed, 1 not finished; ")
+    assert error == ["error: Timeout", "  the run took longer than --timeout 0.2 s and was cancelled"]

@@ -151,3 +151,15 @@ def test_results_into_a_file_stay_plain_while_progress_is_live(tmp_path: Path) -
         shown.close()
     assert (code, out) == (0, "context  status  doubled\ndefault  ok      [2]\n")
     assert "1 context: 1 succeeded, 0 failed" in text
+
+
+def test_a_second_signal_gives_the_cursor_back(terminal: Callable[..., Terminal]) -> None:
+    shown = terminal("run", "numbers_flows:hanging", "-i", "number=2")
+    shown.read_until(lambda text: "0 of 1 contexts done, 0 failed, 1 open" in text and "\x1b[?25l" in text)
+    shown.process.send_signal(signal.SIGINT)
+    shown.read_until(lambda text: "a second signal ends it at once" in text)
+    shown.process.send_signal(signal.SIGINT)
+    code, text = shown.finish()
+    assert code == 130
+    assert "stopped at once; what was running is not cleaned up" in text
+    assert text.rfind("\x1b[?25h") > text.rfind("\x1b[?25l")

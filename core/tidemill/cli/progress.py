@@ -1,4 +1,4 @@
-"""How far a run is: a live picture on a terminal, at most one plain line a second elsewhere; always on standard error.
+"""How far a run is: a live picture on a terminal, a plain line now and then elsewhere; always on standard error.
 
 Neighbours: `running` starts it beside the run and tells it about failures, so that the two do not overwrite each other.
 """
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Display", "display", "running", "summary"]
 
 LIVE_SECONDS = 0.125
-PLAIN_SECONDS = 1.0
+PLAIN_SECONDS = (1.0, 30.0)
+"""Seconds before the first plain line, and between two of them in a long run; on the way the time doubles."""
 OPERATIONS = 15
 """Operations that the live picture shows at most; of more, those with the most work left."""
 
@@ -97,8 +98,10 @@ class _Plain(_Lines):
         self.total = total
 
     async def show(self, progress: Any) -> None:
+        wait, longest = PLAIN_SECONDS
         while True:
-            await asyncio.sleep(PLAIN_SECONDS)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, longest)
             now = progress()
             contexts = now.contexts
             done = contexts["succeeded"] + contexts["failed"]

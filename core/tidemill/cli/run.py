@@ -59,7 +59,7 @@ CONTEXT = "default"
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Operations that run at a time.")
 @click.option("--allow-remote", is_flag=True, help="Allow FLOW to be an http(s) URL.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S",
-    help="Cancel the run after S seconds.")  # fmt: skip
+    help="Cancel the run after S seconds; it has 10 more to clean up.")  # fmt: skip
 @click.option("--progress", type=click.Choice(["auto", "on", "off"]), default="auto",
     help="Live on a terminal, lines elsewhere; auto is off with -q.")  # fmt: skip
 @verbosity
@@ -84,6 +84,7 @@ def command(
     _compiled(source)
     settings = Settings(output, strict, seed, max_contexts, workers, timeout, progress, level())
     sets, total = _input_sets(source, arguments, file)
+    _few_enough(source, total, file)
     return execute(source.dataflow, sets, replace(settings, total=total, slow_inputs=total is None))
 
 
@@ -103,6 +104,16 @@ def _compiled(source: Source) -> None:
     if level() >= 0:
         for line in errors.problem_lines([*source.warnings, *source.locate(plan.warnings)], "warning"):
             errors.say(line)
+
+
+def _few_enough(source: Source, total: int | None, file: str | None) -> None:
+    """Refuse more contexts than the data flow allows before the first is run, where their number is known by then."""
+    from tidemill.errors import ContextLimitExceeded
+
+    limit = source.dataflow.limits.contexts
+    if limit is not None and total is not None and total > limit:
+        said = f"there are {total} contexts, the data flow allows {limit} in one run; split them, or raise its limit"
+        raise ContextLimitExceeded(said, path=file or "/limits/contexts")
 
 
 def _input_sets(source: Source, arguments: tuple[str, ...], file: str | None) -> tuple[Iterable[InputSet], int | None]:
