@@ -58,7 +58,6 @@ class Runner:
         self._runnable = 0
         self._looking = False
         self._closing = False
-        self._error: BaseException | None = None
         self.crashed: Callable[[BaseException], None] = lambda error: None
         self._watch: LoopWatch | None = None
 
@@ -193,6 +192,8 @@ class Runner:
             reports = () if report is None else (report,)
             del leased, parameter_set, report  # a slot that rests keeps no context alive
             if task.cancelling():
+                if self._closing:  # that was for this slot, and the operation has kept it to itself
+                    return
                 await self._absorb(task)
             turn += 1
             if turn >= TURN:
