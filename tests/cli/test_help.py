@@ -13,19 +13,23 @@ from typing import Any
 import pytest
 
 from tests.cli.support import FLOWS
-from tidemill.cli.group import VERBS
+from tidemill.cli.group import VERBS, tidemill
 
 SLOW = {"asyncio", "pydantic", "rich", "yaml", "tidemill.model", "tidemill.engine", "importlib.metadata", "http.client"}
 
 
 def examples(verb: str) -> list[str]:
     """The lines under "Examples:" in the help of a verb."""
-    epilog = importlib.import_module(f"tidemill.cli.{verb}").command.epilog
+    return lines_of(importlib.import_module(f"tidemill.cli.{verb}").command.epilog)
+
+
+def lines_of(epilog: str | None) -> list[str]:
+    assert epilog is not None
     section = epilog.split("Examples:\n")[1].split("\n\n")[0]
     return [line.strip() for line in section.splitlines()]
 
 
-ALL = [example for verb in sorted(VERBS) for example in examples(verb)]
+ALL = [*lines_of(tidemill.epilog), *(example for verb in sorted(VERBS) for example in examples(verb))]
 
 
 def test_help_names_every_verb_the_exit_codes_and_examples(cli: Callable[..., Any]) -> None:

@@ -76,9 +76,9 @@ Exit codes:
 
 \b
 Examples:
-  tidemill run flow.yaml --input url=https://example.org
+  tidemill run flow.yaml --input name=Ada
   tidemill validate flow.yaml
-  tidemill COMMAND --help
+  tidemill run --help
 """,
 )
 @verbosity
