@@ -51,7 +51,7 @@ class Input:
         check = self.definition.validate
         self.value = self._converted(value if check is None or isinstance(check, str) else self._checked(value))
         self.parents = list(parents or ())
-        self.origin: Origin = origin if isinstance(origin, str) and origin else _as_origin(origin)
+        self.origin: Origin = origin if isinstance(origin, str) else _as_origin(origin)
         self.validated = validated and not isinstance(check, str)
         self.links = tuple(links or ())
         self._uid = uid

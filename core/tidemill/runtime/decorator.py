@@ -23,7 +23,7 @@ P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 Context = TypeVar("Context", bound=OperationImplementationContext)
 
-__all__ = ["FunctionImplementation", "op"]
+__all__ = ["FunctionImplementation", "op", "refuse_mismatch"]
 
 
 class FunctionContext(OperationImplementationContext):
@@ -170,7 +170,7 @@ def _decorate(decorated: Any, said: dict[str, Any]) -> Any:
         multi_output = False
     operation = _operation(said)
     wanted = wants(decorated, config_cls)
-    _refuse_mismatch(decorated, operation, wanted)
+    refuse_mismatch(decorated, operation, wanted)
     context = type("FunctionContext", (FunctionContext,), {"ENTER": ctx_enter}) if ctx_enter else FunctionContext
     only = next(iter(operation.outputs)) if not multi_output and len(operation.outputs) == 1 else None
     made = {
@@ -223,8 +223,11 @@ def _finish(decorated: Any, operation: Operation, implementation: type[Operation
     return decorated
 
 
-def _refuse_mismatch(function: Callable[..., Any], operation: Operation, wanted: Mapping[str, str]) -> None:
-    """Refuse a function that cannot be called with the declared inputs, before anything calls it."""
+def refuse_mismatch(function: Callable[..., Any], operation: Operation, wanted: Mapping[str, str]) -> None:
+    """Refuse a function that cannot be called with the declared inputs, before anything calls it.
+
+    Raises `LoadError` (SignatureMismatch).
+    """
     parameters = inspect.signature(function).parameters
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     problems = [f'missing parameter "{name}"' for name in operation.inputs if name not in parameters and not takes_any]

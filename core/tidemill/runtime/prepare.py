@@ -15,10 +15,12 @@ from typing import Any
 
 from tidemill.errors import (
     InvalidFlow,
+    LoadError,
     OperationImplementationNotInstantiable,
     OperationImplementationNotInstantiated,
     Problem,
     TidemillError,
+    did_you_mean,
     pointer,
     shown,
 )
@@ -28,7 +30,7 @@ from tidemill.model.limits import Limits
 from tidemill.plan.compile import compile_plan
 from tidemill.plan.plan import Plan, PlannedOperation
 from tidemill.runtime.children import Reading
-from tidemill.runtime.decorator import FunctionImplementation
+from tidemill.runtime.decorator import FunctionImplementation, refuse_mismatch
 from tidemill.runtime.failures import text_of
 from tidemill.runtime.find import find_implementation
 from tidemill.runtime.flows import FlowImplementation
@@ -97,6 +99,7 @@ class Implementations:
         plan = compile_plan(dataflow)
         for operation in plan.operations:
             implementation = find_implementation(operation.operation, plan.implementations)
+            _refuse_unfitting(operation, implementation)
             config = plan.configs.get(operation.instance)
             entered = await self._instance(implementation, operation, config, (*above, dataflow))
             self.prepared[operation] = prepare(operation, entered, plan.limits)
@@ -127,6 +130,17 @@ class Implementations:
         except KeyError:
             said = f'the implementation of "{operation.instance}" has not been entered'
             raise OperationImplementationNotInstantiated(said, path=operation.instance) from None
+
+
+def _refuse_unfitting(operation: PlannedOperation, implementation: type[OperationImplementation]) -> None:
+    """Refuse a function that takes or gives something else than the data flow says: a file may be older than it."""
+    if not issubclass(implementation, FunctionImplementation):
+        return
+    declared, output = operation.operation, implementation.wrapped_output
+    refuse_mismatch(implementation.function, declared, implementation.wanted)
+    if output is not None and declared.outputs and output not in declared.outputs:
+        said = f'{declared.name}: what it returns is its output "{output}" {did_you_mean(output, declared.outputs)}'
+        raise LoadError(said, reason="SignatureMismatch", path=declared.name)
 
 
 @contextlib.contextmanager
