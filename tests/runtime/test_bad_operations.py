@@ -55,7 +55,7 @@ def exiting_in_subprocess(go: Any) -> None:
     exiting_in_process(go)
 
 
-# -- raises ---------------------------------------------------------------------------------------------------------
+# -- raises -----------------------------------------------------------------------------------------------------------
 
 
 async def test_a_coroutine_that_raises_fails_with_the_type_the_message_and_the_place() -> None:
@@ -163,7 +163,7 @@ async def test_an_error_of_the_project_that_was_never_made_is_one_failure() -> N
     assert failure.message.startswith("NeverMade")
 
 
-# -- exits ----------------------------------------------------------------------------------------------------------
+# -- exits ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("exit_", EXITS, ids=lambda error: type(error).__name__)
@@ -206,7 +206,7 @@ async def test_an_operation_that_exits_in_another_process_is_one_failure(operati
     assert go in failure.message
 
 
-# -- cancels --------------------------------------------------------------------------------------------------------
+# -- cancels ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("limit", [None, 30.0])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
+import time
 from collections.abc import Callable, Mapping
 from types import AsyncGeneratorType, CoroutineType
 from typing import Any
@@ -39,7 +40,8 @@ EMISSIONS_A_TURN = 64
 class Caller:
     """Calls operations for one worker.
 
-    ``contexts`` maps context names to the objects that users named them with.
+    ``contexts`` maps context names to the objects that users named them with. ``noticed`` is the watch's: which
+    operations blocked the loop, and when.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Caller:
         self._threads = Threads()
         self._one_off = Threads()
         self._pool = Pool()
+        self.noticed: Mapping[str, float] = {}
         self._elsewhere: dict[str, Callable[[ParameterSet, Prepared, dict[str, Any]], Any]] = {
             "generator": self._generator,
             "context": self._in_context,
@@ -101,16 +104,16 @@ class Caller:
         """Call on the loop, within the operation's time: then it is cancelled, and given up if it ignores that."""
         loop, limit = asyncio.get_running_loop(), prepared.timeout
         assert limit is not None
-        began = loop.time()
+        began = time.monotonic()
         task = loop.create_task(self._attempt(parameter_set, prepared))
         try:
-            done, _ = await asyncio.wait([task], timeout=limit)
+            done = await _within(task, limit)
         finally:
             if not task.done():
                 task.cancel()
                 await asyncio.wait([task], timeout=GRACE)
-        took = loop.time() - began
-        if done and took > limit + BLOCKED_AFTER and prepared.kind in ("coroutine", "function"):
+        took = time.monotonic() - began
+        if done and took > limit and self.noticed.get(prepared.operation.instance, began) > began:
             # It blocked the loop, so nothing could stop it in time; it is over its time all the same.
             said = f"it took {took:.1f} s, over its {limit:g} s, and blocked the event loop meanwhile"
         elif done:
@@ -266,6 +269,15 @@ def _completed(prepared: Prepared, parameter_set: ParameterSet, returned: Any, n
     if output is not None:
         returned = None if returned is None else {output: returned}
     return Completed(parameter_set, returned, notes)
+
+
+async def _within(task: asyncio.Task[Any], seconds: float) -> bool:
+    """Wait for a task and say whether it has ended in time. Time in which somebody blocked the loop does not count."""
+    while True:
+        until = time.monotonic() + seconds
+        done, _ = await asyncio.wait([task], timeout=seconds)
+        if done or time.monotonic() - until < BLOCKED_AFTER:
+            return bool(done)
 
 
 async def _each(values: list[Any]) -> Any:

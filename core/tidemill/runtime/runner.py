@@ -76,6 +76,7 @@ class Runner:
                 if (code := prepared.code) is not None
             }
         )
+        self._caller.noticed = self._watch.noticed
         self._watch.start()
         self._network.listen(self.worker, self._wake)
         self._wake()

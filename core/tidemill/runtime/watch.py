@@ -29,10 +29,15 @@ class Interrupted(BaseException):
 
 
 class LoopWatch:
-    """Watches the running loop. ``codes`` maps the code of operations to (instance, timeout in seconds or None)."""
+    """Watches the running loop. ``codes`` maps the code of operations to (instance, timeout in seconds or None).
+
+    ``blocked`` has for how many seconds at most each instance was seen to block, ``noticed`` when it was seen last, by
+    the monotonic clock.
+    """
 
     def __init__(self, codes: dict[CodeType, tuple[str, float | None]]) -> None:
         self.blocked: dict[str, float] = {}
+        self.noticed: dict[str, float] = {}
         self._codes = codes
         self._beat = time.monotonic()
         self._stop = threading.Event()
@@ -71,6 +76,7 @@ class LoopWatch:
             instance, timeout, where = found
             if said != beat:
                 said = beat
+                self.noticed[instance] = time.monotonic()
                 self.blocked[instance] = max(self.blocked.get(instance, 0.0), silent)
                 logger.warning(
                     'the operation "%s" has blocked the event loop for %.1f s at %s; everything else waits. '
