@@ -30,7 +30,7 @@ from tidemill import (
 )
 
 THING, COUNT, WORD = Definition("thing", "object"), Definition("count", "int"), Definition("word", "str")
-MANY = 5_000
+MANY = 20_000
 
 
 class Thing:
