@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.runtime.beside import GO, NOTED, failure_of
+from tests.runtime.beside import GO, NOTED, failure_of, outcomes_beside
 from tidemill import InvalidInput, TidemillError, op
 from tidemill.runtime.failures import MESSAGE_LIMIT
 
@@ -244,6 +244,19 @@ async def test_an_operation_that_cancels_its_task_and_returns_disturbs_nobody() 
         raise LookupError("after that")
 
     assert (await failure_of(cancelling)).message == "LookupError: after that"
+
+
+async def test_an_operation_that_cancels_its_task_and_returns_has_returned() -> None:
+    @op(inputs={"go": GO}, outputs={}, name="cancelling")
+    async def cancelling(go: Any) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+
+    beside = await outcomes_beside(cancelling)
+    assert beside.strict.failure is None
+    results = [ended.result for ended in (beside.lenient, *beside.healthy)]
+    assert results == [{"doubled": [2]}, {"doubled": [42]}, {"doubled": [42]}]
 
 
 async def test_an_operation_that_cancels_its_task_and_swallows_that_disturbs_nobody() -> None:

@@ -14,6 +14,7 @@ from tidemill import (
     DataFlow,
     GetMulti,
     Input,
+    Limits,
     LoadError,
     MemoryOrchestrator,
     NotOpImp,
@@ -22,6 +23,7 @@ from tidemill import (
     OperationImplementationContext,
     OperationImplementationNotInstantiable,
     StringInputSetContext,
+    TidemillError,
     config,
     field,
     op,
@@ -216,6 +218,19 @@ async def test_a_configuration_that_is_missing_is_told_before_anything_runs() ->
 
     with pytest.raises(OperationImplementationNotInstantiable, match='"needing" cannot be made: it takes a configur'):
         await outcomes(DataFlow(needing), [Input(10, GO)])
+
+
+async def test_a_configuration_that_refuses_itself_with_an_error_of_the_project_is_told_as_it_is() -> None:
+    flow = DataFlow(GetMulti, Times, configs={"times": {"limits": 0}})
+
+    class Limited:
+        def __init__(self, limits: int) -> None:
+            self.limits = Limits(outputs=limits)
+
+    flow.implementations["times"] = type("Limiting", (Times.imp,), {"CONFIG": Limited})
+    with pytest.raises(TidemillError) as raised:
+        await outcomes(flow, [Input(10, GO)])
+    assert raised.value.reason == "InvalidLimit"
 
 
 def test_an_implementation_is_made_with_its_configuration() -> None:

@@ -1,6 +1,7 @@
 """Processes: a pool that outlives its children, and children for one call. Each call has an end of its own."""
 
 import asyncio
+import multiprocessing
 import os
 import socket
 import threading
@@ -12,8 +13,8 @@ import pytest
 
 from tests.runtime.beside import DEADLINE
 from tests.runtime.in_processes import die, get_pid, hold, loop_for_ever
-from tidemill.runtime.children import Reading
-from tidemill.runtime.processes import ChildDied, ChildTimeout, Pool, _exit_text, encode_call, kill, one_off
+from tidemill.runtime.children import Reading, outcome_of
+from tidemill.runtime.processes import ChildDied, ChildTimeout, Pool, _exit_text, _serve_one, encode_call, kill, one_off
 
 ALL = Reading(None, frozenset(), None)
 SOON = 0.2
@@ -146,6 +147,18 @@ def test_a_process_whose_end_was_seen_can_be_killed_without_harm() -> None:
     started: list[Any] = []
     one_off(_call(get_pid), DEADLINE, started.append)
     kill(started[0])
+
+
+def test_a_child_for_one_call_has_a_session_of_its_own_and_sends_one_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions: list[bool] = []
+    monkeypatch.setattr(os, "setsid", lambda: sessions.append(True))
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    _serve_one(theirs, _call(get_pid))
+    assert sessions == [True]
+    assert outcome_of(ours.recv_bytes()) == ("returned", os.getpid())
+    with pytest.raises(EOFError):
+        ours.recv_bytes()
+    ours.close()
 
 
 # -- what is sent -----------------------------------------------------------------------------------------------------
