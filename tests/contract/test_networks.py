@@ -1,6 +1,7 @@
 """The five networks of a backend, under their names: each does what its Protocol says."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -258,3 +259,29 @@ async def test_a_report_leads_to_everything_that_follows_in_one_step(driver: Dri
     driver.drop(following)
     (last,) = await driver.cycle("w1", [Completed(following.parameter_set, None, (), following.number)], 9)
     assert last.instance == "read"
+
+
+async def hungry(driver: Driver) -> list[str]:
+    """Let two workers wait for work, in this order, and note who is called."""
+    heard = list[str]()
+    for worker in ("first", "second"):
+        driver.backend.implementations.listen(worker, partial(heard.append, worker))
+    await driver.open(flow(operation("take", {"a": A})), hold=True)
+    for worker in ("first", "second"):
+        assert await driver.lease(1, worker) == []
+    return heard
+
+
+async def test_a_worker_that_vanished_is_not_called(driver: Driver) -> None:
+    heard = await hungry(driver)
+    assert await driver.lose("first") == 0
+    await driver.backend.add("context", seeds(A, 1))
+    assert heard == ["second"]
+
+
+async def test_when_a_worker_vanishes_that_was_called_another_one_is(driver: Driver) -> None:
+    heard = await hungry(driver)
+    await driver.backend.add("context", seeds(A, 1))
+    assert heard == ["first"]
+    assert await driver.lose("first") == 0
+    assert heard == ["first", "second"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract.driver import Driver, Lease, Running
-from tests.contract.shapes import A, B, C, flow, multi, operation, output, seeds
+from tests.contract.shapes import LOCKED, A, B, C, flow, multi, operation, output, seeds
 from tidemill.model.definition import Definition
 from tidemill.model.flow import Forward
 from tidemill.model.input import Input
@@ -335,3 +335,43 @@ async def test_only_listed_definitions_are_forwarded_and_only_into_listed_instan
     await driver.run(flow(RUN, other, forward=forward), {}, seeds(A, 1) + seeds(C, 5) + seeds(B, 7))
     inner = [(one.context, one.arguments["c"]) for one in driver.leases if one.instance == "inner"]
     assert sorted(inner) == [("context/other/x", 1), ("context/run/x", 1), ("context/run/x", 5)]
+
+
+def forwarding(instance: str, definition: Definition) -> Forward:
+    """Pass inputs of a definition on into the child contexts of an operation."""
+    forward = Forward()
+    forward.add(instance, [definition])
+    return forward
+
+
+async def test_a_child_that_fails_before_anything_is_forwarded_lets_no_other_go_early(driver: Driver) -> None:
+    make = operation("make", {"b": B}, {"c": C})
+    plan = play(driver)
+    driver.scripts["run"] = Running(lambda a: [Child(str(a), plan, seeds(C, a))], lambda endings, a: {"b": a})
+    await driver.open(flow(RUN, make, forward=forwarding("run", C)), seeds(A, 1, 2) + seeds(B, 5))
+    leases = {tuple(lease.arguments.values()): lease for lease in await driver.lease(9)}
+    for lease in (leases[1,], leases[2,]):
+        await start(driver, lease)
+    bad, good = await driver.lease(9)
+    await driver.fail(bad)
+    (late,) = await driver.lease(9)
+    await driver.complete(late)
+    await driver.complete(good)
+    (first,) = await driver.lease(9)
+    assert (first.instance, first.arguments) == ("run", {"a": 1}), "its child has failed, the other one waits"
+    await driver.finish(first)
+    assert [lease.instance for lease in await driver.lease(9)] == ["make"], "of what it gave"
+    assert [lease for lease in driver.leases if lease.instance == "late"] == [late]
+
+
+async def test_what_waits_for_the_lock_of_a_parameter_set_is_not_waited_for(driver: Driver) -> None:
+    """Neither could go first: the child contexts of one wait for the quiet, the other one for its lock."""
+    run = operation("run", {"a": A, "locked": LOCKED}, {"b": B})
+    plan = compile_plan(INNER)
+    driver.scripts["run"] = Running(lambda a, locked: [Child(str(a), plan, [])], lambda endings, a, locked: {"b": a})
+    ran = await driver.run(
+        flow(run, output("read"), forward=forwarding("run", C)), {"read": multi("B")},
+        seeds(A, 1, 2) + seeds(LOCKED, 0) + seeds(C, 3),
+    )  # fmt: skip
+    assert ran.result == {"B": [1, 2]}
+    assert sorted(one.context for one in driver.leases if one.instance == "inner") == ["context/run/1", "context/run/2"]

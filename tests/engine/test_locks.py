@@ -67,6 +67,19 @@ def test_leaving_names_who_is_first_now_and_was_not_before() -> None:
     assert len(queues) == 0
 
 
+def test_who_is_not_first_everywhere_waits_and_counts_once() -> None:
+    queues: Queues[str] = Queues()
+    assert queues.waiting() == 0
+    queues.join("a", [1])
+    assert queues.waiting() == 0
+    queues.join("b", [1, 2])
+    queues.join("c", [2, 1])
+    queues.join("d", [3])
+    assert queues.waiting() == 2
+    queues.leave("a", [1])
+    assert queues.waiting() == 1
+
+
 def test_leaving_what_was_never_joined_changes_nothing() -> None:
     queues: Queues[str] = Queues()
     queues.join("a", [1])

@@ -193,6 +193,26 @@ def test_a_data_flow_survives_a_file(flow: DataFlow, linked: bool, through: Any)
     assert through(again.export(linked=linked)) == through(exported)
 
 
+@pytest.mark.parametrize("linked", [True, False])
+@pytest.mark.parametrize("through", [through_json, through_yaml])
+def test_a_definition_that_only_sources_name_survives_a_file(linked: bool, through: Any) -> None:
+    other = Definition("other", "int", lock=True)
+    flow = DataFlow(USE, definitions={"other": other}, flow={"use": {"inputs": {"x": [{"seed": ["a", "other"]}]}}})
+    again = DataFlow._fromdict(**through(flow.export(linked=linked)))
+    assert again.definitions == flow.definitions
+    assert again.definitions["other"] == other
+    assert "definitions" not in DataFlow(USE).export()
+
+
+@pytest.mark.parametrize("wrong", [3, "seed", None, {"value": 1, "definition": "a"}])
+def test_a_seed_is_an_input(wrong: Any) -> None:
+    with pytest.raises(InvalidFlow, match="is no Input") as caught:
+        DataFlow(MAKE, seed=[Input(1, B), wrong, wrong])
+    assert [(problem.reason, problem.path) for problem in caught.value.problems] == [
+        ("NotAnInput", "/seed/1"), ("NotAnInput", "/seed/2"),
+    ]  # fmt: skip
+
+
 def test_a_linked_flow_writes_each_definition_once() -> None:
     flow = DataFlow(MAKE, USE, seed=[Input(1, B)], forward=Forward({"use": [A]}))
     linked = flow.export(linked=True)

@@ -51,6 +51,14 @@ def test_only_dffmls_own_keys_are_written_at_their_defaults() -> None:
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"name": ""}, "a non-empty string"),
     ({"name": 3}, "a non-empty string"),
+    ({"stage": "later"}, "one of processing, cleanup, output"),
+    ({"inputs": {"a": "str"}}, "a mapping from parameters to Definitions"),
+    ({"inputs": [A]}, "a mapping from parameters to Definitions"),
+    ({"outputs": {"a": None}}, "a mapping from names to Definitions"),
+    ({"conditions": ["a"]}, "a list of Definitions"),
+    ({"conditions": {"a": A}}, "a list of Definitions"),
+    ({"validator": "yes"}, "True or False"),
+    ({"pool": ""}, "a non-empty string"),
     ({"executor": "fork"}, "one of loop, thread, process, subprocess"),
     ({"conditions_mode": "some"}, "all or any"),
     ({"retry": -1}, "0 or more"),
@@ -72,6 +80,11 @@ def test_a_wrong_field_is_refused_with_what_was_expected(said: dict[str, Any], e
     with pytest.raises(TidemillError, match=expected) as caught:
         Operation(**{"name": "op", "instance_name": "i", **said})
     assert (caught.value.reason, caught.value.path) == ("InvalidOperation", f"/operations/i/{field}")
+
+
+def test_an_instance_name_is_a_word() -> None:
+    with pytest.raises(TidemillError, match="instance_name is 3, expected a string"):
+        Operation(name="op", instance_name=3)  # type: ignore[arg-type]
 
 
 def test_an_operation_is_called_by_its_instance_name_or_else_its_name() -> None:
@@ -119,7 +132,18 @@ def test_every_spelling_of_a_source_survives_a_file() -> None:
     entry = InputFlow(inputs={"x": sources}, conditions=sources)
     assert InputFlow._fromdict(**json.loads(json.dumps(entry.export()))) == entry
     assert InputFlow().export() == {}
-    assert InputFlow(inputs={"x": [{("op", "out"): ["A"]}]}).export() == {"inputs": {"x": [{"op.out": ["A"]}]}}
+
+
+@pytest.mark.parametrize("source", [{("op", "out"): ["A"]}, [{"one": "out"}, {("op", "out"): ["A"]}]])
+def test_a_source_that_only_python_can_say_is_not_written_as_another(source: Any) -> None:
+    with pytest.raises(TidemillError, match="cannot be written to a file") as caught:
+        InputFlow(inputs={"x": ["seed", source]}).export()
+    assert (caught.value.reason, caught.value.path) == ("NotExportable", "/inputs/x/1")
+    with pytest.raises(TidemillError) as caught:
+        InputFlow(conditions=[source]).export()
+    assert caught.value.path == "/conditions/0"
+    said = [InputFlow(conditions=[one]).said() for one in (source, {"op": "out"}, {"op.out": ["A"]}, {"out": ["A"]})]
+    assert all(said.count(one) == 1 for one in said)
 
 
 def test_forward_keeps_each_definition_once_and_survives_a_file() -> None:

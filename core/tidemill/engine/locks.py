@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 from typing import Generic, TypeVar
 
 __all__ = ["Queues"]
@@ -52,6 +53,10 @@ class Queues(Generic[Waiter]):
             elif was_first and not any(other is queue[0] for other in moved):
                 moved.append(queue[0])
         return moved
+
+    def waiting(self) -> int:
+        """How many are not first in some queue: they wait for a lock that somebody before them is to give back."""
+        return len({id(waiter) for queue in self._queues.values() for waiter in islice(queue, 1, None)})
 
     def __len__(self) -> int:
         """How many locks somebody holds or waits for."""

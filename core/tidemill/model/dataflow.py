@@ -29,7 +29,8 @@ class DataFlow:
     by `auto_flow` when it is None; ``configs`` maps instances to what their implementations are configured with;
     ``implementations`` maps operation names to code.
 
-    Raises `InvalidFlow` (DuplicateOperation, NotAnOperation) for operations that cannot be told apart or are none.
+    Raises `InvalidFlow` (DuplicateOperation, NotAnOperation, NotAnInput) for operations that cannot be told apart or
+    are none, and for seeds that are no inputs.
     """
 
     def __init__(
@@ -52,6 +53,10 @@ class DataFlow:
         for instance, thing in (operations or {}).items():
             self._add(instance, thing)
         self.seed: list[Input] = list(seed or ())
+        if strange := [at for at, item in enumerate(self.seed) if not isinstance(item, Input)]:
+            said = "is no Input; write Input(value, definition)"
+            raise InvalidFlow([Problem("NotAnInput", pointer("seed", at), f"{shown(self.seed[at])} {said}")
+                for at in strange])  # fmt: skip
         self.configs: dict[str, Any] = dict(configs or {})
         self.definitions: dict[str, Definition] = dict(definitions or {})
         self.forward = forward if forward is not None else Forward()
@@ -134,6 +139,8 @@ class DataFlow:
             "seed": [item.export() for item in self.seed],
             "flow": {name: entry.export() for name, entry in self.flow.items()},
         }
+        if extra := self._only_named():
+            exported["definitions"] = {name: definition.export() for name, definition in extra.items()}
         if self.configs:
             exported["configs"] = {name: export_config(config) for name, config in self.configs.items()}
         if self.forward.book:
@@ -141,6 +148,15 @@ class DataFlow:
         if limits := self.limits.export():
             exported["limits"] = limits
         return link(exported) if linked else exported
+
+    def _only_named(self) -> dict[str, Definition]:
+        """Return the definitions that stand in no operation, seed or forwarding: sources may name them all the same."""
+        said = {item.definition.name for item in self.seed}
+        said.update(definition.name for listed in self.forward.book.values() for definition in listed)
+        for operation in self.operations.values():
+            for definition in (*operation.inputs.values(), *operation.outputs.values(), *operation.conditions):
+                said.add(definition.name)
+        return {name: definition for name, definition in self.definitions.items() if definition.name not in said}
 
     @classmethod
     def _fromdict(cls, *, linked: bool = False, **said: Any) -> DataFlow:

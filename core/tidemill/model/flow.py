@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tidemill.errors import TidemillError, pointer, shown
 from tidemill.model.definition import Definition
 
 __all__ = ["Forward", "InputFlow", "Source"]
@@ -41,14 +42,32 @@ class InputFlow:
         self.inputs = {name: _listed(sources) for name, sources in (self.inputs or {}).items()}
         self.conditions = _listed(self.conditions or ())
 
-    def export(self) -> dict[str, Any]:
-        """Return the flow of the operation as plain data, without what is empty."""
-        exported: dict[str, Any] = {}
+    def said(self) -> dict[str, Any]:
+        """Return the flow of the operation as plain data, without what is empty; what only Python can say is spelt out,
+        so that it is told from everything else."""
+        found: dict[str, Any] = {}
         if self.inputs:
-            exported["inputs"] = {name: [_plain(source) for source in sources] for name, sources in self.inputs.items()}
+            found["inputs"] = {name: [_plain(source) for source in sources] for name, sources in self.inputs.items()}
         if self.conditions:
-            exported["conditions"] = [_plain(source) for source in self.conditions]
-        return exported
+            found["conditions"] = [_plain(source) for source in self.conditions]
+        return found
+
+    def export(self) -> dict[str, Any]:
+        """Return the flow of the operation as a file says it, without what is empty.
+
+        Raises `TidemillError` (NotExportable) for ``{(operation, output): [definitions]}``: keys of a file are words.
+        """
+        for name, sources in (*self.inputs.items(), ("", self.conditions)):
+            for at, source in enumerate(sources):
+                if _only_python(source):
+                    where = ("inputs", name, at) if name else ("conditions", at)
+                    raise TidemillError(
+                        f"the source {shown(source)} cannot be written to a file; write {{operation: output}}, and "
+                        "give what has another definition an origin of its own",
+                        reason="NotExportable",
+                        path=pointer(*where),
+                    )
+        return self.said()
 
     @classmethod
     def _fromdict(cls, **said: Any) -> InputFlow:
@@ -58,14 +77,17 @@ class InputFlow:
 def _plain(source: Source) -> Source:
     if isinstance(source, Mapping):
         return {
-            (origin if isinstance(origin, str) else ".".join(origin)): list(names)
-            if not isinstance(names, str)
-            else names
+            (origin if isinstance(origin, str) else str(origin)): list(names) if not isinstance(names, str) else names
             for origin, names in source.items()
         }
     if isinstance(source, Sequence) and not isinstance(source, str):
         return [_plain(step) for step in source]
     return source
+
+
+def _only_python(source: Source) -> bool:
+    steps = source if isinstance(source, (list, tuple)) else [source]
+    return any(isinstance(step, Mapping) and any(not isinstance(origin, str) for origin in step) for step in steps)
 
 
 @dataclass

@@ -21,7 +21,7 @@ def link(exported: Mapping[str, Any]) -> dict[str, Any]:
     only.
     """
     linked: dict[str, Any] = copy.deepcopy(dict(exported))
-    definitions: dict[str, Any] = {}
+    definitions: dict[str, Any] = linked.pop("definitions", {})
 
     def name_of(definition: Mapping[str, Any]) -> str:
         name = str(definition["name"])
@@ -84,4 +84,6 @@ def unlink(linked: Mapping[str, Any]) -> dict[str, Any]:
         said["forward"]["book"][instance] = [resolve(value, "forward", instance, at) for at, value in enumerate(listed)]
     if problems:
         raise DefinitionMissing(problems)
+    if definitions:  # what only given inputs are of stands nowhere else
+        said["definitions"] = definitions
     return said

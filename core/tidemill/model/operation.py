@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Mapping, Sequence
+from types import NoneType
 from typing import Any
 
 from tidemill.errors import TidemillError, pointer, shown
@@ -59,17 +60,28 @@ class Operation:
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__  # a frozen class normalises what it is given once, here
+        self._refuse({"name": not isinstance(self.name, str) or not self.name} | self._wrong_kinds())
         set_(self, "inputs", dict(self.inputs or {}))
         set_(self, "outputs", dict(self.outputs or {}))
         set_(self, "conditions", list(self.conditions or ()))
         set_(self, "expand", list(self.expand or ()))
         set_(self, "stage", Stage(self.stage))
-        self._refuse_wrong_fields()
+        self._refuse(self._wrong_values())
 
-    def _refuse_wrong_fields(self) -> None:
+    def _wrong_kinds(self) -> dict[str, bool]:
+        return {
+            "instance_name": not isinstance(self.instance_name, (str, NoneType)),
+            "inputs": not _are_definitions(self.inputs, Mapping),
+            "outputs": not _are_definitions(self.outputs, Mapping),
+            "conditions": not _are_definitions(self.conditions, Sequence),
+            "stage": self.stage not in (*Stage, *[stage.value for stage in Stage]),
+            "validator": not isinstance(self.validator, bool),
+            "pool": not isinstance(self.pool, str) or not self.pool,
+        }
+
+    def _wrong_values(self) -> dict[str, bool]:
         number = (int, float)
-        wrong = {
-            "name": not isinstance(self.name, str) or not self.name,
+        return {
             "executor": self.executor is not None and self.executor not in EXECUTORS,
             "conditions_mode": self.conditions_mode not in (CONDITIONS_ALL, CONDITIONS_ANY),
             "retry": not isinstance(self.retry, int) or self.retry < 0,
@@ -79,6 +91,8 @@ class Operation:
             "backoff": not isinstance(self.backoff, number) or not self.backoff >= 0,
             "expand": any(name not in self.outputs for name in self.expand),
         }
+
+    def _refuse(self, wrong: Mapping[str, bool]) -> None:
         for field, is_wrong in wrong.items():
             if is_wrong:
                 raise TidemillError(
@@ -138,6 +152,13 @@ class Operation:
 
 _EXPECTED = {
     "name": "a non-empty string",
+    "instance_name": "a string, or None for the name",
+    "inputs": "a mapping from parameters to Definitions",
+    "outputs": "a mapping from names to Definitions",
+    "conditions": "a list of Definitions",
+    "stage": f"one of {', '.join(stage.value for stage in Stage)}",
+    "validator": "True or False",
+    "pool": "a non-empty string",
     "executor": f"one of {', '.join(EXECUTORS)}",
     "conditions_mode": "all or any",
     "retry": "a number of tries, 0 or more",
@@ -148,6 +169,16 @@ _EXPECTED = {
 }
 _OPTIONAL = ("instance_name", "validator", "conditions_mode", "pool", "executor", "concurrency", "timeout", "backoff")
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(Operation)}
+
+
+def _are_definitions(things: Any, kind: type) -> bool:
+    """Say whether ``things`` are nothing, or a mapping or list (as ``kind`` says) of definitions."""
+    if not things:
+        return True
+    if not isinstance(things, kind):
+        return False
+    listed: Any = things.values() if isinstance(things, Mapping) else things
+    return all(isinstance(thing, Definition) for thing in listed)
 
 
 def _definition(said: Definition | Mapping[str, Any]) -> Definition:

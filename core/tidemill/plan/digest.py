@@ -61,7 +61,7 @@ def _said(dataflow: DataFlow) -> dict[str, Any]:
     return {
         "operations": {name: {**op._asdict(), "instance_name": name} for name, op in dataflow.operations.items()},
         "seed": [_seed(item) for item in dataflow.seed],
-        "flow": {name: entry.export() for name, entry in dataflow.flow.items()},
+        "flow": {name: entry.said() for name, entry in dataflow.flow.items()},
         "configs": {name: _config(config) for name, config in dataflow.configs.items()},
         "forward": dataflow.forward.book,
         "limits": dataflow.limits.export(),

@@ -62,7 +62,8 @@ class Children:
         waiting = len(children)
         context.parents[parent] = opened = []
         hold = bool(parent.operation.forwards and children)
-        context.holding += hold
+        if hold:
+            context.holding.add(parent)
 
         def ended(at: int, ending: Ending) -> None:
             nonlocal waiting
@@ -91,6 +92,7 @@ class Children:
         context: MemoryContext = parent.context
         if context.parents.pop(parent, None) is None:
             return
+        context.holding.discard(parent)  # where its child contexts ended before anything was forwarded
         if context.stage is not parent.operation.stage:  # dropped meanwhile
             parent.state = DROPPED
             context.open -= 1
@@ -112,7 +114,7 @@ class Children:
         """Feed the child contexts that were held open and let them go on; say that the context has to be looked at
         again."""
         held = [(parent, child) for parent, opened in context.parents.items() for child in opened if child.held]
-        context.holding = 0
+        context.holding.clear()
         rank_of = ranks(context.items)
         for parent, child in held:
             names = parent.operation.forwards

@@ -59,7 +59,7 @@ class MemoryContext:
         self.backlog = 0
         self.held = False
         self.closed = False
-        self.holding = 0  # parameter sets whose child contexts wait for what this context forwards
+        self.holding: set[ParameterSet] = set()  # whose child contexts wait for what this context forwards
         self.parent: ParameterSet | None = None
         self.parents: dict[ParameterSet, list[MemoryContext]] = {}  # that wait for child contexts
         self.child_names: dict[str, dict[Key, int]] = {}  # the parameter sets that asked for a name, numbered

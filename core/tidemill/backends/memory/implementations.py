@@ -162,4 +162,8 @@ class MemoryOperationImplementationNetwork:
 
     async def lose(self, worker: str) -> int:
         """Take everything back that a vanished worker held, and return how much it was."""
-        return self.lost(worker)
+        self._hungry.pop(worker, None)
+        count = self.lost(worker)
+        if self._hungry and self.ready:  # it may have been called for that and never come
+            self._call()
+        return count

@@ -144,7 +144,7 @@ class Settling:
         context = parameter_set.context
         self._leave(parameter_set, state)
         context.open -= 1
-        if context.open == context.holding:
+        if context.holding or not context.open:
             self._stages.settle_if_quiet(context)
 
     def _again(self, parameter_set: ParameterSet) -> None:

@@ -47,7 +47,7 @@ class Stages:
 
     def settle_if_quiet(self, context: MemoryContext) -> None:
         """Move a context on for as long as it is quiet: defaults, then the next stage, then its end."""
-        while context.open == context.holding and not context.held:
+        while _is_quiet(context):
             if context.holding:
                 if not self.release_children(context):
                     return
@@ -112,8 +112,20 @@ class Stages:
             context.active = frozenset()
             context.boxes.clear()
             context.queues = Queues()
-            context.promised = context.backlog = context.holding = 0
+            context.promised = context.backlog = 0
+            context.holding.clear()
             context.held = False
             context.open = context.leased + len(context.parents)
             self.cancel(context)
         self.settle_if_quiet(context)
+
+
+def _is_quiet(context: MemoryContext) -> bool:
+    """Say whether nothing can go on in a context but what waits for its quiet: child contexts that are held open, and
+    what waits for locks that their parameter sets keep meanwhile."""
+    if context.held:
+        return False
+    others = context.open - len(context.holding)
+    if not others:
+        return True
+    return bool(context.holding) and not context.leased and others == context.queues.waiting()
