@@ -22,6 +22,7 @@ from tidemill.model.input import Input
 from tidemill.networks.backend import Backend, Ending
 from tidemill.networks.implementations import Child, Completed, Emitted, Failed, Lost, Released, Report, Subflow
 from tidemill.plan.compile import compile_plan
+from tidemill.plan.digest import canonical
 from tidemill.plan.plan import Plan
 
 __all__ = ["Driver", "Lease", "Ran", "Reading", "Running", "failure_of"]
@@ -298,6 +299,9 @@ def identify(context: str, item: Item, uids: Mapping[int, str]) -> str:
     """Return the identity of an input; ``uids`` names the given ones, by their place among those given."""
     if item.channel is None:
         return "default"
+    if item.channel.definition.dedupe:
+        origins = (str(item.origin), str(item.channel.stands_for or ""))
+        return identity("value", context, *origins, item.channel.definition.name, canonical(item.value).decode())
     if item.channel.operation is None:
         place = item.position[1]
         known = uids.get(place)

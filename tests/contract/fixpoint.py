@@ -35,6 +35,7 @@ class Datum:
     parents: Combination = field(compare=False, default=())
     made_by: str | None = field(compare=False, default=None)
     key: tuple[Any, ...] = field(compare=False, default=(-1,))
+    stands_for: Any = field(compare=False, default=None)  # the origin of what a validator made it of
 
     def above(self) -> Iterator["Datum"]:
         """Yield every ancestor, once for each way up."""
@@ -71,16 +72,20 @@ class Model:
 
     def accepts(self, source: Source, item: Datum, own: str | None) -> bool:
         """Say whether a source takes an input; ``own`` is the definition that a word stands for."""
-        origins = [item.origin]
-        if not isinstance(item.origin, str) and self.operation(item.origin[0]).validator:
-            origins.append(item.parents[0].origin)  # what was validated stands for what it was made of
+        origins = [item.origin, *([item.stands_for] if item.stands_for is not None else [])]
         wanted = source.definition or (own if isinstance(source.origin, str) else None)
         if source.origin not in origins or (wanted is not None and item.definition != wanted):
             return False
-        generation: Iterable[Datum] = [item]
+        generation: Iterable[Datum] = [item, *self.validated(item)]
         for origin in source.path:
-            generation = [parent for child in generation for parent in child.parents if parent.origin == origin]
+            above = [parent for child in generation for parent in child.parents]
+            above += [before for parent in above for before in self.validated(parent)]
+            generation = [parent for parent in above if parent.origin == origin]
         return bool(generation)
+
+    def validated(self, item: Datum) -> list[Datum]:
+        """Return what a validator made an input of, which it stands for."""
+        return [parent for parent in item.parents if self.raw(parent)]
 
     def operation(self, name: str) -> Op:
         """Return the operation of this name."""
@@ -114,7 +119,15 @@ class Model:
             who = identity(
                 "seed", self.context, seed.origin, *((seed.uid,) if seed.uid else (seed.definition, str(place)))
             )
-            self.items.add(Datum(who, seed.value, seed.definition, seed.origin, key=(0, 0, place)))
+            item = Datum(who, seed.value, seed.definition, seed.origin, key=(0, 0, place))
+            self.items.add(self.once(item) if self.flow.defined(seed.definition).dedupe else item)
+
+    def once(self, item: Datum) -> Datum:
+        """Return the input that stands for all of this origin and definition with an equal value."""
+        origins = (str(item.origin), str(item.stands_for or ""))
+        who = identity("value", self.context, *origins, item.definition, str(item.value))
+        key = (0, 2, (), origins, item.definition, str(item.value))
+        return Datum(who, item.value, item.definition, item.origin, key=key, stands_for=item.stands_for)
 
     def run(self, op: Op, inputs: Combination, limit: int) -> bool:
         """Run an operation over a combination unless that has been done; say whether it was new."""
@@ -153,9 +166,11 @@ class Model:
         for name, definition in op.outputs:
             listed = (mapping[name] or []) if name in op.expand else [mapping[name]]
             for element, value in enumerate(listed):
-                item = identity("out", who, name, str(emission), str(element))
+                named = identity("out", who, name, str(emission), str(element))
                 key = (generation, 1, tuple(i.key for i in inputs), op.name, name, emission, element)
-                self.items.add(Datum(item, value, definition, (op.name, name), inputs, who, key))
+                before = inputs[0].origin if op.validator else None
+                item = Datum(named, value, definition, (op.name, name), inputs, who, key, before)
+                self.items.add(self.once(item) if self.flow.defined(definition).dedupe else item)
 
     def due(self, stage: Stage) -> set[tuple[str, str]]:
         """Return the parameters that take their default once nothing else can happen."""

@@ -21,17 +21,24 @@ MODULUS = 4
 
 @dataclass(frozen=True)
 class Defined:
-    """A definition: its default, whether it is locked, and which operation validates it."""
+    """A definition: its default, whether it is locked, which operation validates it, and whether equal values are one
+    input."""
 
     name: str
     default: int | None = None
     lock: bool = False
     validate: str | None = None
+    dedupe: bool = False
 
     def __repr__(self) -> str:
         return self.name + "".join(
             f" {name}={value}"
-            for name, value in (("default", self.default), ("lock", self.lock or None), ("validate", self.validate))
+            for name, value in (
+                ("default", self.default),
+                ("lock", self.lock or None),
+                ("validate", self.validate),
+                ("dedupe", self.dedupe or None),
+            )  # fmt: skip
             if value is not None
         )
 
@@ -176,7 +183,8 @@ def inputs_of(flow: Flow, seeds: tuple[Seed, ...]) -> list[Input]:
 def definition_of(one: Defined) -> Definition:
     """Return the definition that ``one`` stands for."""
     default = NO_DEFAULT if one.default is None else one.default
-    return Definition(one.name, "int", default=default, lock=one.lock, validate=one.validate)
+    dedupe = "value" if one.dedupe else None
+    return Definition(one.name, "int", default=default, lock=one.lock, validate=one.validate, dedupe=dedupe)
 
 
 def dataflow_of(flow: Flow) -> DataFlow:

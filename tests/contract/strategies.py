@@ -43,6 +43,7 @@ class _Maker:
                 default=draw(st.integers(0, 3)) if _chance(draw, 25) else None,
                 lock=_chance(draw, 20),
                 validate="v" if name == self.checked else None,
+                dedupe=_chance(draw, 12),
             )
             for name in self.names
         )

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.contract.backends import Factory
+from tests.contract.clock import Clock
 from tests.contract.driver import Driver
 from tests.contract.shapes import A, B, C, flow, operation, seeds
 from tidemill.errors import InvalidInput
@@ -62,6 +64,62 @@ async def test_dedupe_keeps_origins_apart(driver: Driver) -> None:
     plan = flow(operation("take", {"n": ONCE}), flow={"take": InputFlow({"n": ["seed", "mail"]})})
     ran = await driver.run(plan, {}, [Input(1, ONCE), Input(1, ONCE, origin="mail"), Input(1, ONCE, origin="mail")])
     assert values(ran.calls("take")) == [1, 1]
+
+
+async def test_who_gave_an_equal_value_first_is_nowhere_to_be_seen(factory: Factory) -> None:
+    make, use = operation("make", {"a": A}, {"n": ONCE}), operation("use", {"n": ONCE}, {"b": B})
+    from_seven = operation("pathed", {"b": B})
+    dataflow = flow(make, use, from_seven, flow={
+        "make": InputFlow({"a": ["seed"]}), "use": InputFlow({"n": [{"make": "n"}]}),
+        "pathed": InputFlow({"b": [[{"use": "b"}, {"make": "n"}, "seed"]]}),
+    })  # fmt: skip
+    found = []
+    for order in ([0, 1], [1, 0]):
+        clock = Clock()
+        async with factory(clock) as subject:
+            driver = Driver(subject, clock)
+            await driver.open(dataflow, [Input(7, A, uid="x"), Input(8, A, uid="y")])
+            leases = await driver.lease(2)
+            for at in order:
+                await driver.complete(leases[at], {"n": 5})
+            driver.scripts.update(use=lambda n: {"b": n})
+            await driver.drain()
+            ran = await driver.end()
+            assert ran.calls("pathed") == []  # an input that stands for all equal values has no parents
+            found.append({repr(record) for record in ran.ending.lineage()})
+    assert found[0] == found[1]
+
+
+async def test_an_input_that_stands_for_equal_values_carries_no_lock_of_who_gave_it(driver: Driver) -> None:
+    locked = Definition("locked", "int", lock=True)
+    make, use = operation("make", {"k": locked}, {"n": ONCE}), operation("use", {"n": ONCE, "a": A})
+    await driver.open(flow(make, use), seeds(locked, 1, 2) + seeds(A, 1, 2))
+    for lease in await driver.lease(2):
+        await driver.complete(lease, {"n": 5})
+    assert len(await driver.lease(9)) == 2
+
+
+async def test_what_is_validated_is_once_for_each_origin_that_it_stands_for(driver: Driver) -> None:
+    raw = Definition("raw", "int", validate="check", dedupe="value")
+    check = operation("check", {"x": raw}, {"ok": raw}, validator=True)
+    dataflow = flow(
+        check, operation("seeded", {"r": raw}), operation("mailed", {"r": raw}),
+        flow={
+            "check": InputFlow({"x": ["seed", "mail"]}), "seeded": InputFlow({"r": ["seed"]}),
+            "mailed": InputFlow({"r": ["mail"]}),
+        },
+    )  # fmt: skip
+    given = [Input(1, raw), Input(1, raw), Input(1, raw, origin="mail")]
+    ran = await driver.run(dataflow, {"check": lambda x: {"ok": x}}, given)
+    assert (ran.calls("seeded"), ran.calls("mailed")) == ([{"r": 1}], [{"r": 1}])
+
+
+async def test_a_uid_of_an_equal_value_is_known(driver: Driver) -> None:
+    await driver.open(flow(operation("take", {"n": ONCE})), [Input(1, ONCE, uid="x")], hold=True)
+    assert await driver.backend.add("context", [twin := Input(1, ONCE, uid="y")]) == 0
+    assert await driver.backend.add("context", [Input(2, ONCE, parents=[twin], uid="z")]) == 1
+    with pytest.raises(InvalidInput, match="stands for 1 already"):
+        await driver.backend.add("context", [Input(3, ONCE, uid="y")])
 
 
 async def test_dedupe_is_within_a_context(driver: Driver) -> None:

@@ -90,6 +90,21 @@ async def test_a_validator_may_give_another_definition(driver: Driver) -> None:
     assert sorted(call["b"] for call in ran.calls("take")) == [2, 7]
 
 
+async def test_an_ancestor_path_sees_through_the_validator(driver: Driver) -> None:
+    use, take, other = (
+        operation("use", {"r": RAW}, {"b": B}), operation("take", {"b": B}), operation("other", {"r": RAW})
+    )  # fmt: skip
+    dataflow = DataFlow(
+        CHECK, use, take, other,
+        flow={
+            "check": InputFlow({"x": ["seed"]}), "use": InputFlow({"r": ["seed"]}),
+            "take": InputFlow({"b": [[{"use": "b"}, "seed"]]}), "other": InputFlow({"r": [["seed", "seed"]]}),
+        },
+    )  # fmt: skip
+    ran = await driver.run(dataflow, {"check": doubled, "use": lambda r: {"b": r}}, seeds(RAW, 5))
+    assert (ran.calls("take"), ran.calls("other")) == ([{"b": 10}], [{"r": 10}])
+
+
 async def test_each_input_is_validated_once_and_never_what_came_of_it(driver: Driver) -> None:
     ran = await driver.run(wired(CHECK, TAKE, take=["seed"]), {"check": doubled}, seeds(RAW, 1, 1))
     assert ran.calls("check") == [{"x": 1}, {"x": 1}]

@@ -12,7 +12,7 @@ from tests.contract.shapes import A, B, C, D, E, flow, multi, operation, output,
 from tidemill.engine.parameters import ParameterSet
 from tidemill.errors import InvalidInput
 from tidemill.model.definition import Definition
-from tidemill.model.flow import Forward
+from tidemill.model.flow import Forward, InputFlow
 from tidemill.model.input import Input
 from tidemill.model.limits import Limits
 from tidemill.model.operation import Stage
@@ -244,6 +244,34 @@ async def test_a_generator_that_gives_more_than_the_limit_fails(driver: Driver) 
     assert (failure.reason, failure.instance) == ("EmitLimitExceeded", "make")
     assert failure.message == '"make" has given more than 3 inputs, the limit outputs'
     assert ran.result == {"B": [0, 1, 2]}
+
+
+async def test_a_generator_that_gives_nothing_for_ever_fails(driver: Driver) -> None:
+    scripts: dict[str, Any] = {"make": lambda a: ({} for _ in range(5))}
+    ran = await driver.run(flow(MAKE, limits=Limits(outputs=3)), scripts, seeds(A, 1), strict=False)
+    (failure,) = ran.ending.failures
+    assert (failure.reason, failure.instance) == ("EmitLimitExceeded", "make")
+
+
+async def test_a_generator_may_give_as_much_as_the_limit(driver: Driver) -> None:
+    scripts = {"make": lambda a: ({"b": value} for value in range(3)), "read": multi("B")}
+    ran = await driver.run(flow(MAKE, output("read"), limits=Limits(outputs=3)), scripts, seeds(A, 1))
+    assert ran.result == {"B": [0, 1, 2]}
+
+
+async def test_the_clean_up_of_a_context_past_its_limits_has_the_limits_for_itself(driver: Driver) -> None:
+    loop = operation("loop", {"b": B}, {"b": B})
+    tidy = operation("tidy", {}, {"c": C}, stage=Stage.CLEANUP, expand=["c"])
+    swept = operation("swept", {"c": C}, stage=Stage.CLEANUP)
+    dataflow = flow(loop, tidy, swept, limits=Limits(parameter_sets=3, inputs=9), flow={
+        "loop": InputFlow({"b": ["seed", {"loop": "b"}]}), "swept": InputFlow({"c": [{"tidy": "c"}]}),
+    })  # fmt: skip
+    scripts = {"loop": lambda b: {"b": b}, "tidy": lambda: {"c": [1, 2, 3]}}
+    ran = await driver.run(dataflow, scripts, seeds(B, 1))
+    assert ran.ending.failure is not None and ran.ending.failure.reason == "ParameterSetLimitExceeded"
+    assert (len(ran.calls("loop")), len(ran.calls("tidy"))) == (3, 1)
+    (second,) = ran.ending.failures  # three of `swept` more would be one too many
+    assert (second.reason, ran.calls("swept")) == ("ParameterSetLimitExceeded", [{"c": 1}, {"c": 2}])
 
 
 async def test_a_rerun_does_not_count_twice_what_is_stored(driver: Driver) -> None:

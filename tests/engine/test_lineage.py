@@ -111,8 +111,8 @@ def test_a_value_that_counts_once_is_named_by_its_value() -> None:
         lineage_of("ctx", [first, second, item(2, value, channel=channel, parents=(parent,))], {})[2].id
         for value, parent in ((5, first), (5, second), (6, first))
     ]
-    assert ids[0] == ids[1] == identity("value", "ctx", "('once', 'o')", "5")
-    assert ids[2] == identity("value", "ctx", "('once', 'o')", "6")
+    assert ids[0] == ids[1] == identity("value", "ctx", "('once', 'o')", "", "once", "5")
+    assert ids[2] == identity("value", "ctx", "('once', 'o')", "", "once", "6")
 
 
 def test_seeds_with_and_without_a_uid_never_share_an_identity() -> None:

@@ -112,8 +112,8 @@ def _accepted(operation: PlannedOperation, output: PlannedOutput, channel: Chann
     definition = output.definition
     check = channel.check
     # The elements of an expanded list are of the type that the consumers name; the definition may mean the list.
-    if check is not None and type(value) is not check[0] and value is not None and not check[1](value):
-        if not (output.expand and definition.primitive.lower() in ("array", "list")):
+    if check is not None and type(value) is not check[0] and not check[1](value):
+        if not _may_stand(output, value):
             said = (
                 f"{operation.instance}.{output.name}: expected {definition.primitive}, "
                 f"got {type_name(value)} {shown(value)}"
@@ -138,6 +138,14 @@ def _accepted(operation: PlannedOperation, output: PlannedOutput, channel: Chann
         if problem is not None:
             raise Refused(problem[0], f"{operation.instance}.{output.name}: {problem[1]}")
     return value
+
+
+def _may_stand(output: PlannedOutput, value: Any) -> bool:
+    """Say whether a value that is not of the output's primitive may be given all the same."""
+    definition = output.definition
+    if value is None:
+        return definition.nullable
+    return output.expand and definition.primitive.lower() in ("array", "list")
 
 
 def _refuse_incomparable(where: str, value: Any) -> None:

@@ -83,19 +83,29 @@ class Item:
 
 def has_path(item: Item, path: Sequence[Origin]) -> bool:
     """Say whether the ancestors of ``item`` have the origins of ``path``: some parent the first, some parent of that
-    one the second, and so on. Each ancestor is looked at once a step, so diamonds cost nothing."""
-    generation: Iterable[Item] = (item,)
+    one the second, and so on. What was validated stands for what it was made of, here too. Each ancestor is looked
+    at once a step, so diamonds cost nothing."""
+    generation: Iterable[Item] = (item, *_validated(item))
     for origin in path:
         matching = {
             parent.number: parent
             for child in generation
-            for parent in child.parents
+            for above in child.parents
+            for parent in (above, *_validated(above))
             if parent.channel is not None and parent.channel.origin == origin
         }
         if not matching:
             return False
         generation = matching.values()
     return True
+
+
+def _validated(item: Item) -> Sequence[Item]:
+    """Return what a validator made ``item`` of: nobody else may take an input that has still to be validated."""
+    parents = item.parents
+    if len(parents) == 1 and (channel := parents[0].channel) is not None and channel.validator is not None:
+        return parents
+    return ()
 
 
 def locks_of(items: Sequence[Item]) -> frozenset[int]:

@@ -52,9 +52,15 @@ def parameter_set_id(context: str, operation: PlannedOperation, inputs: Iterable
 def _output_id(context: str, item: Item, made_by: str) -> str:
     channel = item.channel
     assert channel is not None
-    if channel.definition.dedupe:  # who gave the value first is a matter of timing; the value is not
-        return identity("value", context, str(channel.origin), canonical(item.value).decode())
     return identity("out", made_by, channel.origin[1], str(item.position[0]), str(item.position[1]))
+
+
+def _value_id(context: str, item: Item) -> str:
+    """Return the identity of an input that stands for all equal values: who gave it first is a matter of timing."""
+    channel = item.channel
+    assert channel is not None
+    origins = (str(channel.origin), str(channel.stands_for or ""))
+    return identity("value", context, *origins, channel.definition.name, canonical(item.value).decode())
 
 
 def lineage_of(context: str, items: Iterable[Item], uids: dict[int, str]) -> list[LineageRecord]:
@@ -70,7 +76,9 @@ def lineage_of(context: str, items: Iterable[Item], uids: dict[int, str]) -> lis
             continue
         parents = tuple([known[parent.number] for parent in item.parents])
         made_by = None
-        if channel.operation is not None:
+        if channel.definition.dedupe:
+            known[item.number] = _value_id(context, item)
+        elif channel.operation is not None:
             key = (channel.operation.index, *[parent.number for parent in item.parents])
             made_by = sets.get(key)
             if made_by is None:

@@ -46,7 +46,8 @@ class Door:
 class Channel:
     """All inputs of one origin and one definition, and whom they concern."""
 
-    __slots__ = ("awaited", "check", "definition", "doors", "index", "operation", "origin", "targets", "validator")
+    __slots__ = ("awaited", "check", "definition", "doors", "index", "operation", "origin", "stands_for", "targets",
+                 "validator")  # fmt: skip
 
     def __init__(
         self, origin: Origin, definition: Definition, operation: PlannedOperation | None, index: int = 0
@@ -55,6 +56,7 @@ class Channel:
         self.definition = definition
         self.operation = operation  # that gives it; None for what is given from outside
         self.index = index  # of the output among the outputs of that operation
+        self.stands_for: Origin | None = None  # the origin of what was validated, for what a validator gave
         self.check = checker_of(definition.primitive)
         self.targets: tuple[Target, ...] = ()
         self.doors: tuple[Door, ...] = ()
@@ -107,6 +109,7 @@ class Channels:
             output = operation.outputs[name]
             origin = (operation.instance, name)
             made = Channel(origin, output.definition, operation, output.index)
+            made.stands_for = stands_for
             origins = (origin,) if stands_for is None else (origin, stands_for)
             channel = self._concerning(made, origins)
             if stands_for is None or stands_for in self._origins:

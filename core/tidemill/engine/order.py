@@ -29,7 +29,7 @@ def ranks(items: Iterable[Item]) -> dict[int, int]:
             rank_of[item.number] = _DEFAULT_RANK
             continue
         generation = 0
-        if item.channel.operation is not None and not item.channel.definition.dedupe:
+        if item.channel.operation is not None and not item.channel.definition.dedupe:  # which have no parents
             generation = 1 + max((generation_of.get(parent.number, 0) for parent in item.parents), default=-1)
         generation_of[item.number] = generation
         while len(generations) <= generation:
@@ -47,7 +47,8 @@ def _key(item: Item, rank_of: dict[int, int]) -> tuple[Any, ...]:
     channel = item.channel
     assert channel is not None
     if channel.definition.dedupe:
-        return (2, (), str(channel.origin), channel.definition.name, canonical(item.value))
+        origins = (str(channel.origin), str(channel.stands_for or ""))
+        return (2, (), origins, channel.definition.name, canonical(item.value))
     if channel.operation is None:
         return (0, (), item.position)
     above = tuple([rank_of[parent.number] for parent in item.parents])

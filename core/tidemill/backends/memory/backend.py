@@ -123,10 +123,11 @@ class MemoryBackend:
             raise ContextClosed(f'the intake of the context "{context}" was closed', reason="IntakeClosed")
         if found.stage is not Stage.PROCESSING:
             raise ContextClosed(f'the context "{context}" has ended its processing', reason="RunClosed")
-        offers = self.inputs.check(found, inputs)
+        stored = self.inputs.give(found, self.inputs.check(found, inputs))
         with self._failing_past_limits(found):
-            self._flowing.give(found, offers)
-        return len(offers)
+            for item in stored:
+                self._flowing.arrive(found, item)
+        return len(stored)
 
     async def close(self, context: str) -> None:
         """Take no more inputs for a context."""

@@ -29,9 +29,9 @@ class MemoryContext:
 
     __slots__ = (
         "active", "awaited", "backlog", "bound", "boxes", "candidates", "child_names", "closed", "deduped", "depth",
-        "ended", "failed_stage", "failure", "failures", "given", "held", "holding", "items", "items_by_uid", "leased",
-        "name", "notes", "open", "parent", "parents", "promised", "queues", "results", "satisfied", "stage",
-        "strict", "taken", "uids", "visible",
+        "ended", "failed_stage", "failure", "failures", "forgiven", "given", "held", "holding", "items",
+        "items_by_uid", "leased", "name", "notes", "open", "parent", "parents", "promised", "queues", "results",
+        "satisfied", "stage", "strict", "taken", "uids", "visible",
     )  # fmt: skip
 
     def __init__(self, name: str, bound: Bound, strict: bool, ended: Callable[[Ending], None]) -> None:
@@ -49,7 +49,7 @@ class MemoryContext:
         self.given = 0  # seeds, for their places
         self.uids: dict[str, Any] = {}  # the identities that inputs were given, and their values
         self.items_by_uid: dict[str, Item] = {}
-        self.deduped: set[tuple[Any, ...]] = set()
+        self.deduped: dict[tuple[Any, ...], Item] = {}  # inputs that stand for all equal values
         self.taken: set[Key] = set()
         self.promised = 0  # combinations in boxes that are not taken yet
         self.boxes: deque[Box] = deque()
@@ -58,6 +58,7 @@ class MemoryContext:
         self.leased = 0
         self.backlog = 0
         self.held = False
+        self.forgiven = (0, 0)  # inputs and parameter sets that a failed context had: its clean-up does not count them
         self.closed = False
         self.holding: set[ParameterSet] = set()  # whose child contexts wait for what this context forwards
         self.parent: ParameterSet | None = None

@@ -66,8 +66,9 @@ class Flowing:
     def count(self, context: MemoryContext, more: int) -> None:
         """Raise `Exceeded` if a context may not have so many inputs more."""
         limit = context.bound.plan.limits.inputs
-        if limit is not None and len(context.items) + more > limit:
-            said = f"the context would have {len(context.items) + more} inputs; limit {limit}"
+        have = len(context.items) - context.forgiven[0]
+        if limit is not None and have + more > limit:
+            said = f"the context would have {have + more} inputs; limit {limit}"
             raise Exceeded("InputLimitExceeded", said)
 
     def arrive(self, context: MemoryContext, item: Item) -> None:
@@ -131,7 +132,7 @@ class Flowing:
 
         Raises `Exceeded` before the first one if they would pass the limit of parameter sets.
         """
-        problem = too_many(len(context.taken) + context.promised, box, context.bound.plan.limits.parameter_sets)
+        problem = too_many(_taken(context), box, context.bound.plan.limits.parameter_sets)
         if problem is not None:
             raise Exceeded("ParameterSetLimitExceeded", problem)
         if box.size == 1 and context.backlog < CHUNK and not context.boxes:
@@ -159,9 +160,8 @@ class Flowing:
     def take(self, context: MemoryContext, operation: PlannedOperation, items: tuple[Item, ...]) -> None:
         """Take one combination, if it is new: in the same step it is dispatched, or queues up for its locks."""
         limit = context.bound.plan.limits.parameter_sets
-        if limit is not None and len(context.taken) + context.promised >= limit:
-            needed = len(context.taken) + context.promised + 1
-            said = f'operation "{operation.instance}" would need {needed} parameter sets; limit {limit}'
+        if limit is not None and (have := _taken(context)) >= limit:
+            said = f'operation "{operation.instance}" would need {have + 1} parameter sets; limit {limit}'
             raise Exceeded("ParameterSetLimitExceeded", said)
         if not self.redundancy.take(context, operation, items):
             return
@@ -175,3 +175,8 @@ class Flowing:
             if not self.locks.acquire(parameter_set):
                 return
         self.implementations.dispatch(parameter_set)
+
+
+def _taken(context: MemoryContext) -> int:
+    """How many parameter sets count against the limit: a clean-up has the whole limit for itself."""
+    return len(context.taken) + context.promised - context.forgiven[1]

@@ -42,16 +42,26 @@ class MemoryInputNetwork:
     def store(
         self, context: MemoryContext, channel: Channel, value: Any, parents: tuple[Item, ...], position: tuple[int, int]
     ) -> Item | None:
-        """Store an input and return it, or None for a value that its definition wants only once and that is there."""
-        locks = locks_of(parents) if parents else NO_LOCKS
+        """Store an input and return it, or None for a value that its definition wants only once and that is there.
+
+        One that stands for all equal values has no parents, and none of their locks: who gave it first is a matter of
+        timing, and nothing may follow from that.
+        """
         number = len(context.items)
         definition = channel.definition
-        if definition.dedupe is not None and _is_repeated(context, channel, value):
-            return None
+        key = None
+        if definition.dedupe is not None:
+            key = _spelt(channel, value)
+            if key in context.deduped:
+                return None
+            parents = ()
+        locks = locks_of(parents) if parents else NO_LOCKS
         if definition.lock:
             locks = locks | {number}
         item = Item(number, value, channel, parents, position, locks)
         context.items.append(item)
+        if key is not None:
+            context.deduped[key] = item
         return item
 
     def default(self, context: MemoryContext, value: Any) -> Item:
@@ -68,9 +78,9 @@ class MemoryInputNetwork:
             context.given += 1
             if item is not None:
                 stored.append(item)
-                if uid:
-                    context.uids[uid] = value
-                    context.items_by_uid[uid] = item
+            if uid:
+                context.uids[uid] = value
+                context.items_by_uid[uid] = item or context.deduped[_spelt(channel, value)]
         return stored
 
     async def inputs(self, context: MemoryContext, definition: str | None = None) -> list[Item]:
@@ -87,8 +97,8 @@ class MemoryInputNetwork:
         return found if len(found) < 2 else sorted_items(found, ranks(visible))
 
 
-def _is_repeated(context: MemoryContext, channel: Channel, value: Any) -> bool:
-    """Say whether an equal value of this origin and definition is there, and note this one if not.
+def _spelt(channel: Channel, value: Any) -> tuple[Any, ...]:
+    """Return what equal values of one origin and definition have in common.
 
     Raises `Refused` (NotComparable) for a value that cannot be compared with any.
     """
@@ -97,8 +107,4 @@ def _is_repeated(context: MemoryContext, channel: Channel, value: Any) -> bool:
     except Exception as error:
         said = f'"{channel.definition.name}" wants equal values once, and {shown(value)} cannot be compared: {error}'
         raise Refused("NotComparable", said) from error
-    key = (channel.origin, channel.definition.name, spelt)
-    if key in context.deduped:
-        return True
-    context.deduped.add(key)
-    return False
+    return channel.origin, channel.stands_for, channel.definition.name, spelt

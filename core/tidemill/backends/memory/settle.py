@@ -70,10 +70,11 @@ class Settling:
     def _emitted(self, report: Emitted) -> None:
         parameter_set = report.parameter_set
         if report.emission == parameter_set.emitted:  # of a further try, what is stored already is not stored again
-            if self._stored(parameter_set, report.returned, report.emission):
+            # One that gives nothing counts too: a generator must not go on for ever.
+            if self._stored(parameter_set, report.returned, report.emission, least=1):
                 parameter_set.emitted += 1
 
-    def _stored(self, parameter_set: ParameterSet, returned: Any, emission: int) -> bool:
+    def _stored(self, parameter_set: ParameterSet, returned: Any, emission: int, least: int = 0) -> bool:
         """Store what an operation gave; say whether it was accepted. If not, its failure has been settled."""
         context, operation = parameter_set.context, parameter_set.operation
         try:
@@ -86,8 +87,8 @@ class Settling:
             bound = context.bound
             limits = bound.plan.limits
             given = given_by(operation, returned, bound.output, limits, emission)
-            if given:
-                parameter_set.given += len(given)
+            if given or least:
+                parameter_set.given += max(len(given), least)
                 if limits.outputs is not None and parameter_set.given > limits.outputs:
                     said = f'"{operation.instance}" has given more than {limits.outputs} inputs, the limit outputs'
                     raise Refused("EmitLimitExceeded" if emission else "TooManyItems", said)

@@ -115,6 +115,7 @@ class Stages:
             context.promised = context.backlog = 0
             context.holding.clear()
             context.held = False
+            context.forgiven = (len(context.items), len(context.taken))
             context.open = context.leased + len(context.parents)
             self.cancel(context)
         self.settle_if_quiet(context)
