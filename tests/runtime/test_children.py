@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 
-from tidemill.runtime.children import DEPTH_SHOWN, Reading, called, locate, outcome_of, run_encoded
+from tidemill.runtime.children import DEPTH_SHOWN, Reading, called, outcome_of, run_encoded
+from tidemill.runtime.located import Place
 
 ALL = Reading(None, frozenset(), None)
 HERE = __name__
 
 
 def _run(name: str, reading: Reading = ALL, module: str = HERE, **arguments: Any) -> Any:
-    return outcome_of(run_encoded(module, name, pickle.dumps(arguments), reading))
+    return outcome_of(run_encoded(Place(module, name, None), pickle.dumps(arguments), reading))
 
 
 def double(number: int) -> int:
@@ -97,10 +98,11 @@ def test_an_exit_comes_back_as_one(error: type[BaseException]) -> None:
     assert _run("raise_", what=error) == ("exit", f"{error.__name__}: on purpose")
 
 
-def test_a_module_that_is_not_there_is_what_was_raised() -> None:
-    what, (kind, message, _) = _run("double", module="tidemill.not_there", number=1)
-    assert (what, kind) == ("raised", "ModuleNotFoundError")
-    assert "tidemill.not_there" in message
+@pytest.mark.parametrize(("module", "name"), [("tidemill.not_there", "double"), (HERE, "triple")])
+def test_what_cannot_be_imported_is_unloadable(module: str, name: str) -> None:
+    what, message = _run(name, module=module, number=1)
+    assert what == "unloadable"
+    assert message.startswith(f"{module}:{name} cannot be imported in its process: ")
 
 
 # -- what cannot be sent ----------------------------------------------------------------------------------------------
@@ -182,23 +184,3 @@ def test_an_iterator_that_is_a_value_is_left_alone(reading: Reading) -> None:
 
 def test_a_call_on_a_thread_is_read_in_the_same_way() -> None:
     assert called(_lazily, {}, Reading("out", frozenset({"out"}), 2)) == ("returned", [0, 1, 2])
-
-
-# -- names ------------------------------------------------------------------------------------------------------------
-
-
-def test_a_function_is_located_by_its_module_and_name() -> None:
-    assert locate(os.path.join) == (os.path.__name__, "join")
-
-
-def _maker() -> Any:
-    def made() -> int:
-        return 1
-
-    return made
-
-
-@pytest.mark.parametrize("function", [lambda: 1, _maker()], ids=["lambda", "function in a function"])
-def test_what_another_process_could_not_import_is_refused(function: Any) -> None:
-    with pytest.raises(ValueError, match="cannot be imported by another process; define it at the top level"):
-        locate(function)

@@ -208,9 +208,8 @@ def test_a_plain_function_becomes_an_implementation_and_stays_plain() -> None:
     found: Any = find_implementation(made.op, {"made": plain})
     assert found.op.name == "made"
     assert not hasattr(plain, "op")
-    assert found.function is not plain
+    assert found.function is plain  # the very one that its module has: a child process imports it from there
     assert found.function(1) == {"noted": (1, False)}
-    assert found.function.__doc__ == plain.__doc__
 
 
 def test_a_plain_function_that_does_not_fit_is_a_signature_mismatch() -> None:

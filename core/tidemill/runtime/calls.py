@@ -35,6 +35,8 @@ GRACE = 1.0
 """Seconds that a cancelled operation has for cleaning up before it is given up."""
 EMISSIONS_A_TURN = 64
 """Emissions after which a generator that never waits lets others have the loop."""
+_REFUSED = {"exit": "Exit", "unloadable": "OperationLoadError"}
+"""The reasons of outcomes of a child process that are a message only."""
 
 
 class Caller:
@@ -220,8 +222,8 @@ class Caller:
         if what == "raised":
             kind, message, text = value
             return Failed(parameter_set, refusal(parameter_set, "Exception", f"{kind}: {message}", text))
-        if what == "exit":
-            return Failed(parameter_set, refusal(parameter_set, "Exit", value))
+        if what in _REFUSED:
+            return Failed(parameter_set, refusal(parameter_set, _REFUSED[what], value))
         if what == "unserialisable":
             path = value[0] if prepared.output is None else pointer(prepared.output) + value[0]
             said = (

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import inspect
 import itertools
 import os
@@ -19,12 +18,13 @@ from typing import Any, NamedTuple
 
 from tidemill.errors import pointer
 from tidemill.runtime.failures import text_of, traceback_of
+from tidemill.runtime.located import Place, found_at
 
-__all__ = ["Outcome", "Reading", "called", "locate", "outcome_of", "run_encoded"]
+__all__ = ["Outcome", "Reading", "called", "outcome_of", "run_encoded"]
 
 Outcome = tuple[str, Any]
 """("returned", value), ("yielded", [values]), ("raised", (type, message, traceback)), ("unserialisable", (path,
-message)) or ("exit", message)."""
+message)), ("unloadable", message) or ("exit", message)."""
 DEPTH_SHOWN = 32
 """Levels into a value that are looked at for what cannot be pickled."""
 
@@ -54,31 +54,19 @@ class Reading(NamedTuple):
         return list(itertools.islice(value, self.enough)) if isinstance(value, Iterator) else value
 
 
-def locate(function: Callable[..., Any]) -> tuple[str, str]:
-    """Return (module, qualified name) of a function that another process can import.
-
-    Raises ValueError for one that it could not find: a lambda, or a function within a function.
-    """
-    module, name = function.__module__, function.__qualname__
-    found: Any = sys.modules.get(module)
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    if found is not function:
-        raise ValueError(
-            f"{module}:{name} cannot be imported by another process; define it at the top level of a module"
-        )
-    return module, name
-
-
-def run_encoded(module: str, name: str, encoded: bytes, reading: Reading) -> bytes:
+def run_encoded(place: Place, encoded: bytes, reading: Reading) -> bytes:
     """Call a function with pickled arguments and return the pickled outcome. Runs in the child."""
     outcome: Outcome
     try:
-        found: Any = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
+        function = found_at(place)
+    except (Exception, SystemExit) as error:  # whatever a module raises while it is imported; a script may exit
+        said = (
+            f"{place.module}:{place.name} cannot be imported in its process: {type(error).__name__}: {text_of(error)}"
+        )
+        return _encode(("unloadable", said))
+    try:
         with _unchanged():
-            outcome = called(found, pickle.loads(encoded), reading)
+            outcome = called(function, pickle.loads(encoded), reading)
     except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
         outcome = ("exit", f"{type(error).__name__}: {text_of(error)}")
     except BaseException as error:

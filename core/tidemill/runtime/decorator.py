@@ -23,7 +23,7 @@ P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 Context = TypeVar("Context", bound=OperationImplementationContext)
 
-__all__ = ["FunctionImplementation", "op", "refuse_mismatch"]
+__all__ = ["FunctionImplementation", "implementation_of", "op", "refuse_mismatch"]
 
 
 class FunctionContext(OperationImplementationContext):
@@ -146,7 +146,21 @@ def op(*args: Any, **kwargs: Any) -> Any:
     return lambda decorated: _decorate(decorated, dict(kwargs))
 
 
+def implementation_of(function: Callable[..., Any], operation: Operation) -> type[OperationImplementation]:
+    """Return the implementation of a declared operation by a function that nobody has decorated, and leave that alone.
+
+    Raises `LoadError` (SignatureMismatch) when its parameters do not fit what is declared.
+    """
+    said = {"name": operation.name, "inputs": operation.inputs, "outputs": operation.outputs}
+    return _made_of(function, said)[1]
+
+
 def _decorate(decorated: Any, said: dict[str, Any]) -> Any:
+    operation, implementation = _made_of(decorated, said)
+    return _finish(decorated, operation, implementation)
+
+
+def _made_of(decorated: Any, said: dict[str, Any]) -> tuple[Operation, type[OperationImplementation]]:
     imp_enter: Enter | None = said.pop("imp_enter", None)
     ctx_enter: Enter | None = said.pop("ctx_enter", None)
     config_cls: type | None = said.pop("config_cls", None)
@@ -157,9 +171,7 @@ def _decorate(decorated: Any, said: dict[str, Any]) -> Any:
     if inspect.isclass(decorated) and issubclass(decorated, OperationImplementationContext):
         operation = _operation(said)
         made = {"op": operation, "CONTEXT": decorated, "CONFIG": config_cls, "ENTER": imp_enter}
-        return _finish(
-            decorated, operation, type(f"{decorated.__name__}Implementation", (OperationImplementation,), made)
-        )
+        return operation, type(f"{decorated.__name__}Implementation", (OperationImplementation,), made)
     if inspect.isgeneratorfunction(decorated):
         said_wrong = f"{said['name']} is a plain generator; make it an async generator (async def with yield)"
         raise LoadError(said_wrong, reason="SignatureMismatch", path=said["name"])
@@ -184,7 +196,7 @@ def _decorate(decorated: Any, said: dict[str, Any]) -> Any:
         "plain": not (wanted or imp_enter or ctx_enter) and valid_return_none,
         "refuses_none": not valid_return_none,
     }
-    return _finish(decorated, operation, type(f"{_word(decorated)}Implementation", (FunctionImplementation,), made))
+    return operation, type(f"{_word(decorated)}Implementation", (FunctionImplementation,), made)
 
 
 def _word(decorated: Any) -> str:

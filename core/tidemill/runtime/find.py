@@ -14,6 +14,7 @@ from typing import Any
 
 from tidemill.errors import FailedToLoadOperation, FailedToLoadOperationImplementation, did_you_mean, shown
 from tidemill.model.operation import Operation
+from tidemill.runtime.decorator import implementation_of
 from tidemill.runtime.failures import text_of
 from tidemill.runtime.implementation import OperationImplementation, isopimp
 
@@ -86,22 +87,7 @@ def find_implementation(operation: Operation, given: Mapping[str, Any]) -> type[
         made: type[OperationImplementation] = implementation
         return made
     if inspect.isfunction(found):
-        from tidemill.runtime.decorator import op
-
         # A plain function under the operation's name: the operation says what it takes and gives.
-        declared = {"name": operation.name, "inputs": operation.inputs, "outputs": operation.outputs}
-        return op(**declared)(_copy(found)).imp  # type: ignore[no-any-return]
+        return implementation_of(found, operation)
     said = f"{operation.name}: {shown(found)} is no operation implementation; decorate it with @op"
     raise FailedToLoadOperationImplementation(said, path=operation.name)
-
-
-def _copy(function: Any) -> Any:
-    """Return a function with the same code, so that decorating it does not change somebody's module."""
-    import functools
-    import types
-
-    made = types.FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
-    )
-    made.__kwdefaults__ = function.__kwdefaults__
-    return functools.update_wrapper(made, function)

@@ -15,7 +15,8 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from tidemill.runtime.children import Outcome, Reading, locate, outcome_of, run_encoded
+from tidemill.runtime.children import Outcome, Reading, outcome_of, run_encoded
+from tidemill.runtime.located import Place, locate
 
 __all__ = ["ChildDied", "ChildTimeout", "Pool", "encode_call", "one_off"]
 
@@ -28,19 +29,19 @@ class ChildTimeout(Exception):
     """The child process was killed because its time was over."""
 
 
-Call = tuple[str, str, bytes, Reading]
+Call = tuple[Place, bytes, Reading]
 
 
 def encode_call(function: Callable[..., Any], arguments: dict[str, Any], reading: Reading) -> Call:
     """Return a call as a child process takes it. Raises ValueError for what cannot be sent, naming it."""
-    module, name = locate(function)
+    place = locate(function)
     for key, value in arguments.items():
         try:
             pickle.dumps(value)
         except Exception as error:
             said = f'the input "{key}" of type {type(value).__name__} cannot be sent to another process: {error}'
             raise ValueError(said) from error
-    return module, name, pickle.dumps(arguments, protocol=pickle.HIGHEST_PROTOCOL), reading
+    return place, pickle.dumps(arguments, protocol=pickle.HIGHEST_PROTOCOL), reading
 
 
 def _context() -> Any:
