@@ -23,6 +23,14 @@
     ├── DefinitionNotInContext          an output operation asks for what nobody gave
     ├── MultipleAncestorsFoundError     a value has several ancestors where one was asked for
     ├── RemapFailure                    a path does not exist in the result to be remapped
+    ├── StoreError                      the store that processes share cannot do its part
+    │   ├── StoreMisconfigured          its settings, or its URL, would lose work
+    │   ├── StoreReadOnly               it is a replica, or may only be read
+    │   ├── StoreUnavailable            it cannot be reached, or does not answer
+    │   ├── StoreFull                   it takes nothing more until memory is free
+    │   ├── FunctionLibraryMissing      it has not the functions of this layout
+    │   ├── CorruptState                what it holds of a context is not what was written
+    │   └── CorruptValue                a value that it holds is missing, cut off or not what was written
     ├── InvalidCustomRunDataFlowContext
     └── InvalidCustomRunDataFlowOutputs
 
@@ -41,11 +49,14 @@ __all__ = [
     "ContextClosed",
     "ContextError",
     "ContextLimitExceeded",
+    "CorruptState",
+    "CorruptValue",
     "DefinitionMissing",
     "DefinitionNotInContext",
     "DuplicateContext",
     "FailedToLoadOperation",
     "FailedToLoadOperationImplementation",
+    "FunctionLibraryMissing",
     "InputValidationError",
     "InvalidCustomRunDataFlowContext",
     "InvalidCustomRunDataFlowOutputs",
@@ -61,6 +72,11 @@ __all__ = [
     "OperationImplementationNotInstantiated",
     "Problem",
     "RemapFailure",
+    "StoreError",
+    "StoreFull",
+    "StoreMisconfigured",
+    "StoreReadOnly",
+    "StoreUnavailable",
     "TidemillError",
     "ValidatorMissing",
     "did_you_mean",
@@ -297,3 +313,51 @@ class InvalidCustomRunDataFlowOutputs(TidemillError):
     """The result of a child data flow does not have the keys that the operation declares."""
 
     reason = "InvalidCustomRunDataFlowOutputs"
+
+
+class StoreError(TidemillError):
+    """The store that processes share cannot do its part; the subclasses say why."""
+
+    reason = "StoreError"
+
+
+class StoreMisconfigured(StoreError):
+    """The store, or the URL that leads to it, is set up so that work would be lost or cannot be done."""
+
+    reason = "StoreMisconfigured"
+
+
+class StoreReadOnly(StoreError):
+    """The store takes no writes: it is a replica, or the user may only read."""
+
+    reason = "StoreReadOnly"
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be reached, was not found, or does not answer; what was last asked may or may not be done."""
+
+    reason = "StoreUnavailable"
+
+
+class StoreFull(StoreError):
+    """The store has no memory left for more; what it has goes on, and it takes more when that has ended."""
+
+    reason = "StoreFull"
+
+
+class FunctionLibraryMissing(StoreError):
+    """The store has not the functions of the layout that this version speaks."""
+
+    reason = "FunctionLibraryMissing"
+
+
+class CorruptState(StoreError):
+    """What the store holds of a context is not what was written there; the context is left alone."""
+
+    reason = "CorruptState"
+
+
+class CorruptValue(StoreError):
+    """A value that the store holds is missing, cut off, or other than what was written."""
+
+    reason = "CorruptValue"
