@@ -10,6 +10,7 @@ from tidemill.model.context import BaseInputSetContext
 from tidemill.model.dataflow import DataFlow
 from tidemill.orchestrator.input_sets import InputSets, closing
 from tidemill.orchestrator.memory import MemoryOrchestrator
+from tidemill.orchestrator.running import Running
 
 __all__ = ["run"]
 
@@ -17,7 +18,7 @@ __all__ = ["run"]
 async def run(
     dataflow: DataFlow,
     *input_sets: InputSets,
-    orchestrator: MemoryOrchestrator | None = None,
+    orchestrator: Running | None = None,
     strict: bool = True,
     ctx: BaseInputSetContext | str | None = None,
     halt: asyncio.Event | None = None,
@@ -32,7 +33,7 @@ async def run(
     the data flow's own seeds. ``strict``: the first failed operation fails its context; `OperationException` is
     raised when all contexts have ended. ``overlay`` can only be None: overlays are not applied.
     """
-    chosen = orchestrator if orchestrator is not None else MemoryOrchestrator(seed=seed, max_ctxs=max_ctxs)
+    chosen: Running = orchestrator if orchestrator is not None else MemoryOrchestrator(seed=seed, max_ctxs=max_ctxs)
     async with chosen as entered, entered(dataflow, strict=strict) as octx:
         async with closing(octx.run(*input_sets, ctx=ctx, halt=halt)) as pairs:
             async for pair in pairs:
