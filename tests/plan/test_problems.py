@@ -109,6 +109,8 @@ def test_names_are_looked_up_in_every_spelling_and_told_once(source: Any) -> Non
         {3: ["url"]},
         [{"seed": ["url", "body"]}, "seed"],
         [["seed", 3]],
+        [["seed", "client"], "seed"],
+        ["seed", ["client", "seed"]],
     ],
     ids=str,
 )
@@ -116,6 +118,32 @@ def test_what_is_no_source_is_told_with_what_would_be_one(source: Any) -> None:
     reason, path, message = problem(FETCH, flow=flow_of("fetch", url=source))
     assert (reason, path) == ("InvalidSource", "/flow/fetch/inputs/url/0")
     assert "is no source; expected" in message
+
+
+@pytest.mark.parametrize(
+    ("source", "step", "definition", "instead"),
+    [
+        ([{"fetch": "body"}, {"seed": ["url"]}], "{'seed': ['url']}", "url", 'write "seed"'),
+        (["seed", {("fetch", "body"): ["url"]}], "{('fetch', 'body'): ['url']}", "url", 'write {"fetch": "body"}'),
+        ([{"seed": ["url"]}, "seed", {"seed": ["url"]}], "{'seed': ['url']}", "url", 'write "seed"'),
+        (["seed", {"client": ["url", "body"]}], "{'client': ['url', 'body']}", "url", 'write "client"'),
+    ],
+    ids=str,
+)
+def test_a_definition_above_the_first_step_of_an_ancestor_path_is_refused(
+    source: Any, step: str, definition: str, instead: str
+) -> None:
+    reason, path, message = problem(FETCH, flow=flow_of("fetch", url=source))
+    assert (reason, path) == ("InvalidSource", "/flow/fetch/inputs/url/0")
+    assert message.startswith(f'operation "fetch", parameter "url": {step} in the ancestor path {source} names the ')
+    assert f'definition "{definition}", which only the first step of a path can do; {instead}, and give' in message
+
+
+def test_a_definition_above_the_first_step_of_a_path_of_a_condition_is_refused() -> None:
+    flow = {"fetch": InputFlow(conditions=[[{"fetch": "body"}, {"seed": ["url"]}]])}
+    reason, path, message = problem(FETCH._replace(conditions=[Definition("body")]), flow=flow)
+    assert (reason, path) == ("InvalidSource", "/flow/fetch/conditions/0")
+    assert message.startswith('operation "fetch", conditions: ')
 
 
 def test_conditions_are_sources_too() -> None:

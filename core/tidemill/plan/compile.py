@@ -6,7 +6,7 @@ names. Neighbours: `plan.check` (what is wrong although every name exists), `pla
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -192,19 +192,44 @@ class _Compiler:
             return [Accept(source, definition)]
         if isinstance(source, Mapping) and source:
             return [accept for origin, names in source.items() for accept in self._alternatives(origin, names, where)]
-        if isinstance(source, (list, tuple)) and source:
-            steps = [self._source(step, definition if at == 0 else None, where) for at, step in enumerate(source)]
-            if all(len(step) == 1 for step in steps):
-                path = tuple(step[0].origin for step in steps[1:])
-                return [Accept(steps[0][0].origin, steps[0][0].definition, path)]
-            if any(not step for step in steps):
-                return []  # the step's own problem is already noted
+        if isinstance(source, (list, tuple)) and source and not any(isinstance(step, (list, tuple)) for step in source):
+            return self._path(source, definition, where)
+        self._no_source(source, where)
+        return []
+
+    def _no_source(self, source: Any, where: tuple[object, ...]) -> None:
         said = (
             f'{shown(source)} is no source; expected an origin such as "seed", {{instance: output}}, '
             "{origin: [definitions]}, or a list of those, the input's own origin first, then its parent's"
         )
         self._problem("InvalidSource", where, said)
-        return []
+
+    def _path(self, source: Sequence[Any], definition: str | None, where: tuple[object, ...]) -> list[Accept]:
+        """Return what an ancestor path accepts: its first step is the input's own, the others are origins only."""
+        steps = [self._source(step, definition if at == 0 else None, where) for at, step in enumerate(source)]
+        if any(not step for step in steps):
+            return []  # the step's own problem is already noted
+        for at, (accept, *_) in enumerate(steps):
+            if at > 0 and accept.definition is not None:
+                self._definition_above(source, at, accept, where)
+                return []
+        if any(len(step) > 1 for step in steps):
+            self._no_source(source, where)
+            return []
+        first, *above = [step[0] for step in steps]
+        return [Accept(first.origin, first.definition, tuple(accept.origin for accept in above))]
+
+    def _definition_above(self, source: Any, at: int, accept: Accept, where: tuple[object, ...]) -> None:
+        _, instance, side, *name = where
+        of = f'parameter "{name[0]}"' if side == "inputs" else "conditions"
+        origin = accept.origin
+        instead = f'"{origin}"' if isinstance(origin, str) else f'{{"{origin[0]}": "{origin[1]}"}}'
+        said = (
+            f'operation "{instance}", {of}: {shown(source[at])} in the ancestor path {shown(source)} names the '
+            f'definition "{accept.definition}", which only the first step of a path can do; write {instead}, and give '
+            "inputs that are to be told apart an origin of their own"
+        )
+        self._problem("InvalidSource", where, said)
 
     def _alternatives(self, origin: Any, names: Any, where: tuple[object, ...]) -> list[Accept]:
         several = isinstance(names, (list, tuple))
