@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial, update_wrapper
 from typing import Any, NamedTuple
 
 import pytest
@@ -172,20 +173,54 @@ def test_a_set_has_one_spelling_and_a_tuple_is_a_list() -> None:
 
 
 SCRIPT = """
+from functools import partial
 from tidemill import DataFlow, Definition, Input, Operation, compile_plan
-a = Definition("a", default={"x", "y", "z"}, validate=str.strip)
-print(compile_plan(DataFlow(Operation("op", inputs={"x": a}), seed=[Input("s", a)])).digest)
+
+def keep(value, *others, **more): return value
+
+a = Definition("a", default={"x", "y", "z"}, validate=%s)
+configs = {"op": {"by": partial(keep, 1, x=keep)}}
+flow = DataFlow(Operation("op", inputs={"x": a}), seed=[Input("s", a)], configs=configs)
+print(compile_plan(flow).digest)
 """
 
 
-def test_another_process_gives_the_same() -> None:
+@pytest.mark.parametrize(
+    "validate", ["str.strip", "partial(keep, 1, x=2)", "partial(partial(keep, 1), x=partial(keep))"]
+)
+def test_another_process_gives_the_same(validate: str) -> None:
     said = {
         subprocess.run(
-            [sys.executable, "-c", SCRIPT], env={"PYTHONHASHSEED": seed}, capture_output=True, check=True, timeout=60
+            [sys.executable, "-c", SCRIPT % validate],
+            env={"PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            timeout=60,
         ).stdout
         for seed in ("1", "2", "3")
     }
     assert len(said) == 1
+
+
+def keep(value: Any, *others: Any, **more: Any) -> Any:
+    """Return the value."""
+    return value
+
+
+PARTIALS = [
+    keep, partial(keep), partial(keep, 1), partial(keep, 2), partial(keep, 1, 2), partial(keep, 1, x=1),
+    partial(keep, 1, y=1), partial(sorted, 1), partial(keep, keep), partial(keep, partial(keep)), [keep],
+    update_wrapper(partial(keep, 3), keep),
+]  # fmt: skip
+
+
+def test_a_partial_counts_by_its_function_and_its_arguments() -> None:
+    flows = [DataFlow(Operation("op", inputs={"x": A._replace(validate=given)})) for given in PARTIALS]
+    flows += [DataFlow(ONE, configs={"one": {"given": given}}) for given in PARTIALS]
+    assert len({digest_of(flow) for flow in flows}) == len(flows)
+    assert digest_of(DataFlow(ONE, configs={"one": partial(keep, x=1, y=2)})) == digest_of(
+        DataFlow(ONE, configs={"one": partial(keep, y=2, x=1)})
+    )
 
 
 def test_flow_entries_count() -> None:

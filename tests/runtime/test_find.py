@@ -4,12 +4,13 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.runtime.beside import GO, NOTED
+from tests.runtime.beside import GO, NOTED, outcomes
 from tidemill import (
     DataFlow,
     FailedToLoadOperation,
@@ -210,6 +211,14 @@ def test_a_plain_function_becomes_an_implementation_and_stays_plain() -> None:
     assert not hasattr(plain, "op")
     assert found.function is plain  # the very one that its module has: a child process imports it from there
     assert found.function(1) == {"noted": (1, False)}
+
+
+async def test_a_partial_is_an_implementation_whose_other_arguments_are_set() -> None:
+    operation = Operation("made", inputs={"go": GO}, outputs={"noted": NOTED})
+    asked = Input(["noted"], GetSingle.op.inputs["spec"])
+    flow = DataFlow(operation, GetSingle, implementations={"made": partial(plain, twice=True)}, seed=[asked])
+    (ended,) = await outcomes(flow, [Input(1, GO)])
+    assert ended.result == {"noted": (1, True)}
 
 
 def test_a_plain_function_that_does_not_fit_is_a_signature_mismatch() -> None:

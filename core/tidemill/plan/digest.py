@@ -6,6 +6,7 @@ it, but its name is.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from typing import Any
@@ -120,6 +121,8 @@ def _key(key: Any) -> Any:
 
 
 def _object(value: Any) -> Any:
+    if isinstance(value, functools.partial):  # its repr has the address of the function
+        return {"partial": [_plain(value.func), _plain(value.args), _plain(value.keywords)]}
     if hasattr(value, "__qualname__"):
         return {"code": f"{getattr(value, '__module__', None)}:{value.__qualname__}"}
     if hasattr(value, "_asdict"):

@@ -6,6 +6,7 @@ In this order: what the data flow brings itself, the entry points of the groups 
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 from collections.abc import Mapping
@@ -86,7 +87,7 @@ def find_implementation(operation: Operation, given: Mapping[str, Any]) -> type[
     if isopimp(implementation):
         made: type[OperationImplementation] = implementation
         return made
-    if inspect.isfunction(found):
+    if inspect.isfunction(found) or isinstance(found, functools.partial):
         # A plain function under the operation's name: the operation says what it takes and gives.
         return implementation_of(found, operation)
     said = f"{operation.name}: {shown(found)} is no operation implementation; decorate it with @op"
