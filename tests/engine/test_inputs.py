@@ -106,6 +106,20 @@ def test_a_path_names_outputs_as_pairs() -> None:
     assert not has_path(item(2, parents=(made,)), (("double", "x"), "seed"))
 
 
+def test_a_path_sees_through_what_was_validated() -> None:
+    raw = item(1, origin="seed", parents=(item(0, origin="mail"),))
+    assert raw.channel is not None
+    raw.channel.validator = raw.channel  # it has still to be validated
+    valid = item(2, origin="v", parents=(raw,))
+    made = item(3, origin="made", parents=(valid,))
+    for path in (["v"], ["seed"], ["v", "seed"], ["seed", "mail"], ["v", "seed", "mail"]):
+        assert has_path(made, path), path
+    assert not has_path(made, ["mail"]) and not has_path(made, ["v", "mail"])
+    assert has_path(valid, ["mail"]) and has_path(valid, ["seed"])
+    both = item(4, origin="both", parents=(raw, item(5, origin="other")))  # nothing that a validator gives
+    assert not has_path(item(6, parents=(both,)), ["seed"])
+
+
 @given(st.lists(st.frozensets(st.integers(0, 6))))
 def test_the_locks_of_a_combination_are_those_of_its_inputs(sets: list[frozenset[int]]) -> None:
     assert locks_of([item(at, locks=locks) for at, locks in enumerate(sets)]) == frozenset[int]().union(*sets)

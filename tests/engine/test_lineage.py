@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.engine.making import default_item, item, operation, output_channel, plan_of, planned, seed_channel
 from tests.engine.worlds import ONCE, World, numbered, worlds
 from tidemill.engine.lineage import LineageRecord, identity, lineage_of, parameter_set_id
+from tidemill.engine.operations import Channel
 
 DOUBLE = planned("double", "x", gives="y")
 Y = output_channel(DOUBLE, "y")
@@ -113,6 +114,15 @@ def test_a_value_that_counts_once_is_named_by_its_value() -> None:
     ]
     assert ids[0] == ids[1] == identity("value", "ctx", "('once', 'o')", "", "once", "5")
     assert ids[2] == identity("value", "ctx", "('once', 'o')", "", "once", "6")
+
+
+def test_a_value_that_counts_once_counts_for_each_origin_that_it_stands_for() -> None:
+    plan = plan_of(operation("v", "x", outputs={"o": ONCE}))
+    channels = [Channel(("v", "o"), ONCE, plan.instances["v"], 0, origin) for origin in (None, "mail", ("a", "b"))]
+    records = lineage_of("ctx", [item(at, 5, channel=channel) for at, channel in enumerate(channels)], {})
+    spelt = ["", "mail", "('a', 'b')"]
+    assert [one.id for one in records] == [identity("value", "ctx", "('v', 'o')", by, "once", "5") for by in spelt]
+    assert {(one.parents, one.parameter_set) for one in records} == {((), None)}
 
 
 def test_seeds_with_and_without_a_uid_never_share_an_identity() -> None:

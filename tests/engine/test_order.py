@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.engine.making import NUMBER, default_item, item, operation, output_channel, plan_of, seed_channel
 from tests.engine.worlds import ONCE, World, numbered, worlds
 from tidemill.engine.inputs import Item
+from tidemill.engine.operations import Channel
 from tidemill.engine.order import order_of_sets, ranks, sorted_items
 
 PLAN = plan_of(operation("a", "x", gives="op"), operation("b", "xy", gives="o"), operation("c", gives="o"))
@@ -92,6 +93,13 @@ def test_what_counts_once_comes_by_origin_then_definition_then_value() -> None:
     assert order(*items) == [2, 1, 3, 0]
     other = seed_channel("a", ONCE._replace(name="another"))
     assert order(item(0, 1, channel=a), item(1, 9, channel=other)) == [1, 0]
+
+
+def test_what_counts_once_comes_by_the_origin_that_it_stands_for() -> None:
+    plan = plan_of(operation("v", "x", outputs={"o": ONCE}))
+    none, *stand = (Channel(("v", "o"), ONCE, plan.instances["v"], 0, origin) for origin in (None, "mail", "seed"))
+    assert order(item(0, 1, channel=stand[1]), item(1, 2, channel=stand[0]), item(2, 3, channel=none)) == [2, 1, 0]
+    assert order(item(0, 5, channel=none), item(1, 1, channel=seed_channel("XX"))) == [1, 0]
 
 
 @given(worlds(), st.randoms(use_true_random=False), st.randoms(use_true_random=False))

@@ -49,7 +49,7 @@ def parameter_set_id(context: str, operation: PlannedOperation, inputs: Iterable
     return identity("task", context, operation.instance, str(len(operation.names)), *named)
 
 
-def _output_id(context: str, item: Item, made_by: str) -> str:
+def _output_id(item: Item, made_by: str) -> str:
     channel = item.channel
     assert channel is not None
     return identity("out", made_by, channel.origin[1], str(item.position[0]), str(item.position[1]))
@@ -83,7 +83,7 @@ def lineage_of(context: str, items: Iterable[Item], uids: dict[int, str]) -> lis
             made_by = sets.get(key)
             if made_by is None:
                 made_by = sets[key] = parameter_set_id(context, channel.operation, parents)
-            known[item.number] = _output_id(context, item, made_by)
+            known[item.number] = _output_id(item, made_by)
         else:
             uid = uids.get(item.number)
             place = (uid,) if uid else (channel.definition.name, str(item.position[1]))

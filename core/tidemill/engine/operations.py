@@ -50,13 +50,18 @@ class Channel:
                  "validator")  # fmt: skip
 
     def __init__(
-        self, origin: Origin, definition: Definition, operation: PlannedOperation | None, index: int = 0
+        self,
+        origin: Origin,
+        definition: Definition,
+        operation: PlannedOperation | None,
+        index: int = 0,
+        stands_for: Origin | None = None,
     ) -> None:
         self.origin = origin
         self.definition = definition
         self.operation = operation  # that gives it; None for what is given from outside
         self.index = index  # of the output among the outputs of that operation
-        self.stands_for: Origin | None = None  # the origin of what was validated, for what a validator gave
+        self.stands_for = stands_for  # the origin of what was validated, for what a validator gave
         self.check = checker_of(definition.primitive)
         self.targets: tuple[Target, ...] = ()
         self.doors: tuple[Door, ...] = ()
@@ -108,8 +113,7 @@ class Channels:
         if channel is None:
             output = operation.outputs[name]
             origin = (operation.instance, name)
-            made = Channel(origin, output.definition, operation, output.index)
-            made.stands_for = stands_for
+            made = Channel(origin, output.definition, operation, output.index, stands_for)
             origins = (origin,) if stands_for is None else (origin, stands_for)
             channel = self._concerning(made, origins)
             if stands_for is None or stands_for in self._origins:
