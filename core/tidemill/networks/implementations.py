@@ -21,6 +21,7 @@ __all__ = [
     "Completed",
     "Emitted",
     "Failed",
+    "Fenced",
     "Lost",
     "OperationImplementationNetwork",
     "Released",
@@ -93,6 +94,10 @@ class Subflow:
     parameter_set: ParameterSet
     children: Sequence[Child]
     lease: int = 0
+
+
+class Fenced(Exception):
+    """A worker is held to be dead: what it held has gone to others, and whatever it says is refused from now on."""
 
 
 Report = Completed | Emitted | Failed | Lost | Released | Subflow

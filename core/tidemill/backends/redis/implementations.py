@@ -12,6 +12,7 @@ from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.codec import Unencodable, decode, encode
 from tidemill.backends.redis.inputs import RedisInputNetwork, RemoteContext
 from tidemill.backends.redis.plans import Wired, truth_of
+from tidemill.backends.redis.workers import RedisWorkers
 from tidemill.engine.implementations import Refused, given_by
 from tidemill.engine.inputs import Item
 from tidemill.engine.parameters import DROPPED, LEASED, ParameterSet
@@ -19,7 +20,7 @@ from tidemill.errors import OperationFailure, shown
 from tidemill.model.operation import Stage
 from tidemill.model.primitives import type_name
 from tidemill.networks.backend import Ending
-from tidemill.networks.implementations import Completed, Emitted, Failed, Lost, Released, Report, Subflow
+from tidemill.networks.implementations import Completed, Emitted, Failed, Fenced, Lost, Released, Report, Subflow
 from tidemill.plan.digest import canonical
 from tidemill.plan.plan import Plan
 
@@ -82,7 +83,8 @@ class RedisOperationImplementationNetwork:
         self._now = now
         self._later = later or (lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call))
         self._ancestors = ancestors
-        self._pool = pool
+        self.pool = pool
+        self._workers = RedisWorkers(client)
         self._listeners: dict[str, Callable[[], None]] = {}
         self._due: float | None = None
 
@@ -97,28 +99,43 @@ class RedisOperationImplementationNetwork:
 
     async def lose(self, worker: str) -> int:
         """Take everything back that a vanished worker held, and return how much it was."""
-        return int(await self._client.call("lose", worker, self._pool))
+        return await self._workers.lose(worker, self.pool)
 
     async def cycle(self, worker: str, reports: Sequence[Report], want: int) -> Sequence[ParameterSet]:
         """Settle reports and lease what is ready, in one call."""
+        found, seconds = await self.exchange(worker, reports, want)
+        if seconds is not None and self._due is None:
+            self._due = seconds
+            self._later(seconds, self._tick)
+        return found
+
+    async def exchange(
+        self, worker: str, reports: Sequence[Report], want: int, nonce: bytes = b""
+    ) -> tuple[list[ParameterSet], float | None]:
+        """Settle reports and lease what is ready, in one call; return that, and the seconds until the next delayed
+        parameter set is due (None: there is none).
+
+        With a ``nonce`` that was never used before, a call whose reply was lost is repeated with the same nonce: the
+        answer is the same, and nothing is settled twice. Raises `Fenced`.
+        """
         for report in reports:
             for child in report.children if isinstance(report, Subflow) else ():
                 await self._publish(child.plan)
         said = [self._report(report) for report in reports]
-        leased, wait, gone = await self._client.call("cycle", worker, self._pool, said, want, self._now())
+        answer = await self._client.call("cycle", worker, self.pool, said, want, self._now(), nonce)
+        if answer == b"FENCED":
+            raise Fenced(f'the store holds "{worker}" to be dead; what it held has gone to others')
+        leased, wait, gone = answer
         for at in gone:
             reports[at].parameter_set.state = DROPPED
-        seconds = float(wait)
-        if seconds >= 0 and self._due is None:
-            self._due = seconds
-            self._later(seconds, self._tick)
         found = [self._leased(one) for one in leased]
         if self._ancestors:
             for parameter_set in found:
                 items = await self._inputs.everything(parameter_set.context)
                 known = {item.number: item for item in items}
                 parameter_set.items = tuple(known.get(item.number, item) for item in parameter_set.items)
-        return found
+        seconds = float(wait)
+        return found, seconds if seconds >= 0 else None
 
     def _tick(self) -> None:
         self._due = None

@@ -32,8 +32,10 @@ FILES = (
     "opening",
     "settle",
     "reports",
+    "runners",
     "contexts",
     "work",
+    "workers",
 )
 
 

@@ -5,7 +5,7 @@
 --
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: P.begin, P.count, P.dispatch, P.freed, P.flush
+-- Returns: P.begin, P.count, P.dispatch, P.freed, P.ring, P.flush
 
 local fresh = {}    -- pool -> what became ready in this call, oldest first
 local counted = {}  -- plan and operation -> counters of this call
@@ -58,16 +58,27 @@ function P.freed(plan, op)
   end
 end
 
+-- wake idle workers of a pool, at most so many
+function P.ring(pool, most)
+  local cursor, woken = '0', 0
+  repeat
+    local some = redis.call('HSCAN', key('idle', pool), cursor, 'COUNT', most)
+    cursor = some[1]
+    for at = 1, #some[2], 2 do
+      if woken == most then return end
+      woken = woken + 1
+      redis.call('HDEL', key('idle', pool), some[2][at])
+      if redis.call('EXISTS', key('wake', some[2][at])) == 0 then redis.call('LPUSH', key('wake', some[2][at]), '1') end
+    end
+  until cursor == '0'
+end
+
 -- put what is still ready where other workers find it, and wake as many as it needs
 function P.flush()
   for pool, ready in pairs(fresh) do
     if #ready > 0 then
       redis.call('RPUSH', key('ready', pool), unpack(ready))
-      local idle = redis.call('HKEYS', key('idle', pool))
-      for at = 1, math.min(#idle, #ready) do
-        redis.call('HDEL', key('idle', pool), idle[at])
-        if redis.call('EXISTS', key('wake', idle[at])) == 0 then redis.call('LPUSH', key('wake', idle[at]), '1') end
-      end
+      P.ring(pool, #ready)
     end
   end
   for field, by in pairs(counted) do redis.call('HINCRBY', key('counts'), field, by) end

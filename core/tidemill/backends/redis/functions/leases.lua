@@ -5,21 +5,25 @@
 --
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: P.lease, P.holds, P.leave
+-- Returns: P.said, P.lease, P.holds, P.leave
 
-local function leased(c, r, worker)
-  local op = R.op_of(r.id)
-  r.state, r.worker, r.leases = 'leased', worker, r.leases + 1
-  R.keep(c, r)
-  c.leased, c.backlog, c.dirty = c.leased + 1, c.backlog - 1, true
-  P.count(c, op, 'leased')
-  local numbers, values = R.numbers_of(r.id), {}
+-- what a worker is told of what it has leased
+function P.said(c, r)
+  local op, numbers, values = R.op_of(r.id), R.numbers_of(r.id), {}
   for at, number in ipairs(numbers) do
     local _, value = I.header(c, number)
     values[at] = value
   end
-  redis.call('HSET', key('held', worker), c.id .. ' ' .. r.id, r.leases)
   return { c.name, c.id, c.plan, op, r.id, r.leases, r.emitted, r.tries, r.lost, numbers, values, r.waiting, r.endings }
+end
+
+local function leased(c, r, worker)
+  r.state, r.worker, r.leases = 'leased', worker, r.leases + 1
+  R.keep(c, r)
+  c.leased, c.backlog, c.dirty = c.leased + 1, c.backlog - 1, true
+  P.count(c, R.op_of(r.id), 'leased')
+  redis.call('HSET', key('held', worker), c.id .. ' ' .. r.id, r.leases)
+  return P.said(c, r)
 end
 
 local function lease_entry(entry, worker, out)
@@ -49,7 +53,11 @@ function P.lease(worker, pool, want)
     for _, entry in ipairs(waiting) do lease_entry(entry, worker, out) end
     while #out < want and #waiting == 0 and #mine > 0 do lease_entry(table.remove(mine, 1), worker, out) end
   end
-  if #out < want then redis.call('HSET', key('idle', pool), worker, '1') end
+  if #out < want then
+    redis.call('HSET', key('idle', pool), worker, '1')
+  else
+    redis.call('HDEL', key('idle', pool), worker)
+  end
   return out
 end
 

@@ -1,4 +1,4 @@
--- work: the verbs of workers: report and lease, vanish, read.
+-- work: the verbs of runners: report and lease, read.
 --
 -- Guarantees: each is one atomic step over one shard; a cycle settles all that a worker has finished, takes, matches and dispatches
 -- what follows, and leases what is ready, in one call.
@@ -7,34 +7,34 @@
 -- ARGV[1] request: packed with msgpack, an array whose parts stand above each function
 -- Returns: what stands above each function
 
--- cycle: {worker, pool, reports, want, now} -> {{leased…}, seconds until the next delayed one or -1, the numbers of the
--- reports whose generators have lost their leases}
+-- cycle: {runner, pool, reports, want, now, nonce} -> {{leased…}, seconds until the next delayed one or -1, the numbers of the
+-- reports whose generators have lost their leases}, or 'FENCED': the runner is held to be dead. The same nonce again: the
+-- same answer, and nothing is settled again.
 local function cycle(a)
-  P.due(a[5])
+  if not W.alive(a[1], a[2]) then
+    redis.call('INCRBY', key('refused'), #a[3])
+    return 'FENCED'
+  end
+  local out = W.repeated(a[1], a[6])
+  if not out then
+    P.due(a[5])
+    for _, report in ipairs(a[3]) do P.settle(a[1], report, a[5]) end
+    out = a[4] > 0 and P.lease(a[1], a[2], a[4]) or {}
+    W.remember(a[1], a[6], out)
+  end
   local gone = {}
   for at, report in ipairs(a[3]) do
-    P.settle(a[1], report, a[5])
     if report[1] == 'emitted' then
       local c = context(report[2])
       local r = c and R.record(c, report[3])
-      if not r or r.state ~= 'leased' or r.worker ~= a[1] then gone[#gone + 1] = at - 1 end
+      local holds = r and r.state == 'leased' and r.worker == a[1] and (report[4] == 0 or report[4] == r.leases)
+      if not holds then gone[#gone + 1] = at - 1 end
     end
   end
-  local out = a[4] > 0 and P.lease(a[1], a[2], a[4]) or {}
+  -- who takes no more may have been woken for what is left: then that is somebody else's
+  if #out == a[4] and redis.call('EXISTS', key('ready', a[2])) == 1 then P.ring(a[2], 1) end
   local soonest = redis.call('ZRANGE', K.delayed, 0, 0, 'WITHSCORES')
   return { out, soonest[2] and string.format('%.17g', math.max(0, tonumber(soonest[2]) - a[5])) or '-1', gone }
-end
-
--- lose: {worker, pool} -> how many parameter sets it held
-local function lose(a)
-  local held = redis.call('HGETALL', key('held', a[1]))
-  for at = 1, #held, 2 do
-    P.settle(a[1], { 'lost', string.match(held[at], '^%d+'), string.match(held[at], ' (.*)$'), 0,
-      'the worker ' .. a[1] .. ' vanished' }, 0)
-  end
-  redis.call('HDEL', key('idle', a[2]), a[1])
-  redis.call('DEL', key('wake', a[1]))
-  return #held / 2
 end
 
 -- read: {context id, definition or ''} -> {{number, channel, parents, emission, element, value}…}, what operations may read
@@ -67,6 +67,5 @@ local function known(a)
 end
 
 redis.register_function({ function_name = 'tidemill_1_cycle', callback = step(cycle), flags = DRAINS })
-redis.register_function({ function_name = 'tidemill_1_lose', callback = step(lose), flags = DRAINS })
 redis.register_function('tidemill_1_read', step(read))
 redis.register_function('tidemill_1_known', step(known))
