@@ -1,6 +1,8 @@
 """Preparing a plan: how each operation is called is settled before the first call."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
@@ -110,8 +112,14 @@ async def test_the_code_to_look_for_when_the_loop_is_blocked_is_that_of_the_oper
     assert (await _prepared(_made(ContextClass))).code is ContextClass.run.__code__
 
 
-async def test_what_is_no_python_function_has_no_code_to_look_for() -> None:
-    made = await _prepared(op(name="made", inputs={}, outputs={}, executor="loop")(_Called()))
+@pytest.mark.parametrize("wrap", [lambda called: called, partial, lambda called: partial(partial(called))])
+async def test_the_code_of_an_object_that_can_be_called_is_looked_for(wrap: Callable[[Any], Any]) -> None:
+    made = await _prepared(op(name="made", inputs={}, outputs={}, executor="loop")(wrap(_Called())))
+    assert made.code is _Called.__call__.__code__
+
+
+async def test_what_is_not_written_in_python_has_no_code_to_look_for() -> None:
+    made = await _prepared(op(name="made", inputs={}, outputs={}, executor="loop")(partial(print)))
     assert made.code is None
 
 

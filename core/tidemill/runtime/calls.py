@@ -10,7 +10,7 @@ import inspect
 import threading
 import time
 from collections.abc import Callable, Mapping
-from types import AsyncGeneratorType, CoroutineType
+from types import AsyncGeneratorType, CoroutineType, FrameType
 from typing import Any
 
 from tidemill.engine.parameters import LEASED, ParameterSet
@@ -27,9 +27,9 @@ from tidemill.runtime.prepare import Implementations, Prepared
 from tidemill.runtime.processes import ChildDied, ChildTimeout, Pool, encode_call, kill, one_off
 from tidemill.runtime.threads import Abandoned, Raised, Threads
 from tidemill.runtime.view import CallContext
-from tidemill.runtime.watch import BLOCKED_AFTER, Interrupted
+from tidemill.runtime.watch import BLOCKED_AFTER, Interrupted, Running
 
-__all__ = ["GRACE", "Caller"]
+__all__ = ["GRACE", "Caller", "running_in"]
 
 GRACE = 1.0
 """Seconds that a cancelled operation has for cleaning up before it is given up."""
@@ -42,8 +42,8 @@ _REFUSED = {"exit": "Exit", "unloadable": "OperationLoadError"}
 class Caller:
     """Calls operations for one worker.
 
-    ``contexts`` maps context names to the objects that users named them with. ``noticed`` is the watch's: which
-    operations blocked the loop, and when.
+    ``contexts`` maps context names to the objects that users named them with. ``noticed`` is the watch's: the
+    parameter sets whose calls blocked the loop, and when.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Caller:
         self._threads = Threads()
         self._one_off = Threads()
         self._pool = Pool()
-        self.noticed: Mapping[str, float] = {}
+        self.noticed: dict[ParameterSet, float] = {}
         self._elsewhere: dict[str, Callable[[ParameterSet, Prepared, dict[str, Any]], Any]] = {
             "generator": self._generator,
             "context": self._in_context,
@@ -115,7 +115,8 @@ class Caller:
                 task.cancel()
                 await asyncio.wait([task], timeout=GRACE)
         took = time.monotonic() - began
-        if done and took > limit and self.noticed.get(prepared.operation.instance, began) > began:
+        blocked = self.noticed.pop(parameter_set, None) is not None
+        if done and took > limit and blocked:
             # It blocked the loop, so nothing could stop it in time; it is over its time all the same.
             said = f"it took {took:.1f} s, over its {limit:g} s, and blocked the event loop meanwhile"
         elif done:
@@ -264,6 +265,14 @@ class Caller:
         self._threads.close()
         self._one_off.close()
         self._pool.close()
+
+
+def running_in(frame: FrameType) -> Running | None:
+    """Return the call that a frame makes; None for one that makes none."""
+    if frame.f_code is not Caller._attempt.__code__:
+        return None
+    prepared = frame.f_locals["prepared"]
+    return Running(frame.f_locals["parameter_set"], prepared.operation.instance, prepared.timeout)
 
 
 def _completed(prepared: Prepared, parameter_set: ParameterSet, returned: Any, notes: Any = ()) -> Report:

@@ -7,6 +7,7 @@ Neighbours: `runtime.find`, `runtime.implementation`, `runtime.calls`.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -63,7 +64,9 @@ class Prepared:
     def code(self) -> CodeType | None:
         """The code that runs when the operation is called, where it is Python."""
         called: Any = self.function if self.function is not None else type(self.implementation).CONTEXT.run
-        return getattr(called, "__code__", None)
+        while isinstance(called, functools.partial):
+            called = called.func
+        return getattr(called, "__code__", None) or getattr(called.__call__, "__code__", None)
 
 
 class Implementations:

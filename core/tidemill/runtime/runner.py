@@ -17,7 +17,7 @@ from tidemill.engine.parameters import ParameterSet
 from tidemill.model.context import BaseInputSetContext
 from tidemill.networks.backend import Backend
 from tidemill.networks.implementations import Failed, Released, Report
-from tidemill.runtime.calls import GRACE, Caller
+from tidemill.runtime.calls import GRACE, Caller, running_in
 from tidemill.runtime.failures import failure_of
 from tidemill.runtime.prepare import Implementations
 from tidemill.runtime.watch import LoopWatch
@@ -70,11 +70,12 @@ class Runner:
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
         self._watch = LoopWatch(
-            {
-                code: (operation.instance, prepared.timeout)
+            (
+                (code, operation.instance, prepared.timeout)
                 for operation, prepared in self._implementations.prepared.items()
                 if (code := prepared.code) is not None
-            }
+            ),
+            running_in,
         )
         self._caller.noticed = self._watch.noticed
         self._watch.start()

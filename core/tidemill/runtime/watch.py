@@ -11,9 +11,11 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterable
 from types import CodeType, FrameType
+from typing import Any, NamedTuple
 
-__all__ = ["BEAT", "BLOCKED_AFTER", "Interrupted", "LoopWatch"]
+__all__ = ["BEAT", "BLOCKED_AFTER", "Interrupted", "LoopWatch", "Running"]
 
 BEAT = 0.1
 """Seconds between two beats of the loop."""
@@ -28,17 +30,63 @@ class Interrupted(BaseException):
     it."""
 
 
-class LoopWatch:
-    """Watches the running loop. ``codes`` maps the code of operations to (instance, timeout in seconds or None).
+class Running(NamedTuple):
+    """A call that runs on the loop: what it is known by, the operation's instance, and its timeout in seconds."""
 
-    ``blocked`` has for how many seconds at most each instance was seen to block, ``noticed`` when it was seen last, by
-    the monotonic clock.
+    call: Any
+    instance: str
+    timeout: float | None
+
+
+class _Sight(NamedTuple):
+    """What was seen on the loop's stack: a call, the frame that stands for it, and the place where the loop is."""
+
+    frame: FrameType
+    running: Running
+    where: str
+
+
+class _Spell:
+    """Since when one call, and calls of one operation without a beat between them, have held the loop.
+
+    The times are by the monotonic clock, and true to one beat: what is seen now began after the look before.
     """
 
-    def __init__(self, codes: dict[CodeType, tuple[str, float | None]]) -> None:
+    def __init__(self) -> None:
+        self._looked = time.monotonic()
+        self._seen: _Sight | None = None
+        self.call = self.operation = self._looked
+
+    def look(self, sight: _Sight | None, beat: float, now: float) -> None:
+        """Take in what was seen ``now``, and when the last beat was."""
+        began, seen = max(beat, self._looked), self._seen
+        if seen is None or sight is None or sight.running.instance != seen.running.instance:
+            self.operation = began
+        if seen is None or sight is None or sight.frame is not seen.frame:
+            self.call = began
+        self.operation, self.call = max(self.operation, beat), max(self.call, beat)
+        self._looked, self._seen = now, sight
+
+
+class LoopWatch:
+    """Watches the running loop. ``codes`` are the code of operations, each with its instance and its timeout in seconds
+    (None: it has none); ``running`` says which call a frame makes, as instances may share their code.
+
+    ``blocked`` has for how many seconds at most each instance was seen to block; ``noticed`` when a call was seen to
+    block last, by the monotonic clock, for those that have a timeout; who waits for the call takes it out.
+    """
+
+    def __init__(
+        self,
+        codes: Iterable[tuple[CodeType, str, float | None]],
+        running: Callable[[FrameType], Running | None] = lambda frame: None,
+    ) -> None:
         self.blocked: dict[str, float] = {}
-        self.noticed: dict[str, float] = {}
-        self._codes = codes
+        self.noticed: dict[Any, float] = {}
+        self._codes: dict[CodeType, list[tuple[str, float | None]]] = {}
+        for code, instance, timeout in codes:
+            self._codes.setdefault(code, []).append((instance, timeout))
+        self._running = running
         self._beat = time.monotonic()
         self._stop = threading.Event()
         self._handle: asyncio.TimerHandle | None = None
@@ -62,42 +110,60 @@ class LoopWatch:
             self._handle.cancel()
 
     def _look(self) -> None:
-        said: float | None = None  # the beat after which a block has been reported already
-        interrupted: float | None = None
+        said: tuple[str, float] | None = None  # what has been reported already: an instance, and the beat before
+        interrupted: FrameType | None = None
+        spell = _Spell()
         while not self._stop.wait(BEAT):
-            beat = self._beat
-            silent = time.monotonic() - beat
-            if silent < BLOCKED_AFTER or (said == beat and interrupted == beat):
+            beat, now = self._beat, time.monotonic()
+            sight = self._sight() if now - beat >= BEAT else None
+            spell.look(sight, beat, now)
+            if sight is None:
+                interrupted = None
                 continue
-            frame = sys._current_frames().get(self._thread_id)
-            found = self._culprit(frame)
-            if found is None or frame is None:
-                continue
-            instance, timeout, where = found
-            if said != beat:
-                said = beat
-                self.noticed[instance] = time.monotonic()
-                self.blocked[instance] = max(self.blocked.get(instance, 0.0), silent)
-                logger.warning(
-                    'the operation "%s" has blocked the event loop for %.1f s at %s; everything else waits. '
-                    'Await what takes time, or run it with executor="thread" or "process".',
-                    instance, silent, where,
-                )  # fmt: skip
-            if timeout is not None and silent > timeout:
-                # Logging took time, in which the operation may have ended: only its own code may be interrupted.
-                if self._beat == beat and self._culprit(sys._current_frames().get(self._thread_id)) is not None:
-                    interrupted = beat
+            running = sight.running
+            if now - spell.call >= BLOCKED_AFTER and running.timeout is not None and running.call is not None:
+                self.noticed[running.call] = now
+            if now - spell.operation >= BLOCKED_AFTER and said != (running.instance, beat):
+                said = (running.instance, beat)
+                self._report(sight, now - spell.operation)
+            over = running.timeout is not None and now - spell.call > max(running.timeout, BLOCKED_AFTER)
+            if over and interrupted is not sight.frame:
+                # Logging took time, in which the operation may have ended: only this call may be interrupted.
+                again = self._sight()
+                if self._beat == beat and again is not None and again.frame is sight.frame:
+                    interrupted = sight.frame
                     _raise_in(self._thread_id)
 
-    def _culprit(self, frame: FrameType | None) -> tuple[str, float | None, str] | None:
-        """Return (instance, timeout, place) of the operation that is on the loop's stack, if one is."""
-        top = frame
-        while frame is not None:
-            known = self._codes.get(frame.f_code)
-            if known is not None and top is not None:
-                return known[0], known[1], f"{top.f_code.co_filename}:{top.f_lineno}"
+    def _report(self, sight: _Sight, seconds: float) -> None:
+        instance = sight.running.instance
+        self.blocked[instance] = max(self.blocked.get(instance, 0.0), seconds)
+        logger.warning(
+            'the operation "%s" has blocked the event loop for %.1f s at %s; everything else waits. '
+            'Await what takes time, or run it with executor="thread" or "process".',
+            instance, seconds, sight.where,
+        )  # fmt: skip
+
+    def _sight(self) -> _Sight | None:
+        """Return which call is on the loop's stack, if the code of an operation is."""
+        top = frame = sys._current_frames().get(self._thread_id)
+        own: FrameType | None = None
+        while frame is not None and top is not None:
+            if own is None:
+                own = frame if frame.f_code in self._codes else None
+            elif (running := self._running(frame)) is not None:
+                return _Sight(frame, running, _place(top))
             frame = frame.f_back
-        return None
+        return None if own is None or top is None else _Sight(own, self._by_code(own.f_code), _place(top))
+
+    def _by_code(self, code: CodeType) -> Running:
+        """Return whose code it is; in a task that an operation has made for itself nothing tells more."""
+        instances = dict(self._codes[code])
+        only = instances.popitem()[1] if len(instances) == 1 else None
+        return Running(None, " or ".join(sorted(dict(self._codes[code]))), only)
+
+
+def _place(frame: FrameType) -> str:
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def _raise_in(thread_id: int) -> None:
