@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,10 +18,12 @@ from tidemill.cli.errors import guarded
 def cli(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Callable[..., Result]]:
-    """Call the command line in a folder of its own, and forget the modules that it imported from there."""
+    """Call the command line in a folder of its own, and forget what it imported from there and where it logged to."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
 
     def call(*arguments: str, cwd: Path | None = None) -> Result:
         if cwd is not None:
@@ -31,6 +34,8 @@ def cli(
         return Result(code, captured.out, captured.err)
 
     yield call
+    root.setLevel(level)
+    root.handlers[:] = handlers  # one of its own writes to the standard error of this test
     for name in set(sys.modules) - before:
         file = getattr(sys.modules[name], "__file__", None) or ""
         if name.split(".")[0] == "package" or file.startswith((str(tmp_path), str(FLOWS))):
