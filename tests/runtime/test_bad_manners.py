@@ -11,6 +11,7 @@ import pytest
 
 from tests.runtime.beside import DEADLINE, GO, NOTED, dataflow, outcomes, outcomes_beside
 from tidemill import (
+    ContextClosed,
     DataFlow,
     Definition,
     GetMulti,
@@ -226,7 +227,7 @@ class Keeping(OperationImplementationContext):
         return {"noted": "done"}
 
 
-async def test_a_context_that_is_used_after_its_end_changes_nothing() -> None:
+async def test_a_context_that_is_used_after_its_end_says_so_and_changes_nothing() -> None:
     Keeping.kept.clear()
     keeping: Any = op(inputs={"go": GO}, outputs={"noted": NOTED}, name="keeping")(Keeping)
     flow = dataflow(keeping, Limits())
@@ -237,9 +238,20 @@ async def test_a_context_that_is_used_after_its_end_changes_nothing() -> None:
         ]
         (call,) = Keeping.kept
         call.note("too late")
-        seen = [item.value for item in await call.octx.ictx.inputs("noted")]
+        view = call.octx.ictx
+        with pytest.raises(ContextClosed) as caught:
+            await view.inputs("noted")
+        with pytest.raises(ContextClosed):
+            await view.definition(call.ctx, "noted")
+        with pytest.raises(ContextClosed):
+            async with view.definitions(call.ctx) as definitions:
+                [item async for item in definitions.inputs("noted")]
         (second,) = [outcome async for outcome in octx.outcomes({"second": [Input(2, Definition("number", "int"))]})]
-    assert seen in ([], ["done"])
+    assert (caught.value.reason, caught.value.path) == ("LeaseLost", "/operations/keeping")
+    assert caught.value.message == (
+        'the call of "keeping" has ended, and with it its view of the inputs; read them before it returns, and await '
+        "what it has started"
+    )
     assert first.notes == ("while it runs",)
     assert first.result == {"doubled": [2]}
     assert second.notes == ()

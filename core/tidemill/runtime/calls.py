@@ -159,10 +159,13 @@ class Caller:
         self, parameter_set: ParameterSet, prepared: Prepared, inputs: dict[str, Any]
     ) -> Report | None:
         opened, octx = self._opened(parameter_set, prepared)
-        if not prepared.enters:  # nothing to enter: the common case, and much the shorter way
-            return await self._run_context(parameter_set, opened, octx, inputs)
-        async with opened as call:
-            return await self._run_context(parameter_set, call, octx, inputs)
+        try:
+            if not prepared.enters:  # nothing to enter: the common case, and much the shorter way
+                return await self._run_context(parameter_set, opened, octx, inputs)
+            async with opened as call:
+                return await self._run_context(parameter_set, call, octx, inputs)
+        finally:
+            octx.ictx.end()
 
     async def _run_context(
         self, parameter_set: ParameterSet, call: Any, octx: CallContext, inputs: dict[str, Any]
@@ -192,11 +195,14 @@ class Caller:
                 what, value = await self._threads.run(lambda: called(function, inputs, reading), prepared.timeout)
                 return await self._returned(prepared, parameter_set, what, value)
             opened, octx = self._opened(parameter_set, prepared)
-            async with opened as call:
-                run, arguments = call.run, {"inputs": inputs}
-                if isinstance(implementation, FunctionImplementation):
-                    run, arguments = implementation.checked, implementation.arguments(call, inputs)
-                what, value = await self._threads.run(lambda: called(run, arguments, reading), prepared.timeout)
+            try:
+                async with opened as call:
+                    run, arguments = call.run, {"inputs": inputs}
+                    if isinstance(implementation, FunctionImplementation):
+                        run, arguments = implementation.checked, implementation.arguments(call, inputs)
+                    what, value = await self._threads.run(lambda: called(run, arguments, reading), prepared.timeout)
+            finally:
+                octx.ictx.end()
             return await self._returned(prepared, parameter_set, what, value, octx.notes)
         except Abandoned as error:
             return Failed(parameter_set, refusal(parameter_set, "Timeout", str(error)))

@@ -1,7 +1,7 @@
 """What an operation sees of the run around it: the input network of its own context, and a place for remarks.
 
-Output operations read the network in canonical order, as it was when the output stage began. Neighbour:
-`networks.inputs`, which promises that.
+Output operations read the network in canonical order, as it was when the output stage began. The view lasts as long
+as the call: what comes later would be seen by chance. Neighbour: `networks.inputs`, which promises the order.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from tidemill.engine.inputs import Item
 from tidemill.engine.parameters import ParameterSet
-from tidemill.errors import DefinitionNotInContext, did_you_mean
+from tidemill.errors import ContextClosed, DefinitionNotInContext, did_you_mean, pointer
 from tidemill.model.definition import Definition
 from tidemill.networks.inputs import InputNetwork
 
@@ -37,14 +37,28 @@ class DefinitionSet:
 
 
 class InputNetworkView:
-    """The input network as one call may read it: its own context, whatever context it names."""
+    """The input network as one call may read it: its own context, whatever context it names, until the call ends.
 
-    def __init__(self, network: InputNetwork, context: Any) -> None:
+    Every method raises `ContextClosed` (LeaseLost) after that.
+    """
+
+    def __init__(self, network: InputNetwork, parameter_set: ParameterSet) -> None:
         self._network = network
-        self._context = context
+        self._context: Any = parameter_set.context
+        self._instance = parameter_set.operation.instance
+
+    def end(self) -> None:
+        """Read nothing any more: the call has ended. The context is let go of, however long the view is kept."""
+        self._context = None
 
     async def inputs(self, definition: Definition | str | None = None) -> list[Item]:
         """Return the inputs of a definition, or all, in canonical order."""
+        if self._context is None:
+            said = (
+                f'the call of "{self._instance}" has ended, and with it its view of the inputs; read them before it '
+                "returns, and await what it has started"
+            )
+            raise ContextClosed(said, reason="LeaseLost", path=pointer("operations", self._instance))
         name = definition.name if isinstance(definition, Definition) else definition
         return await self._network.inputs(self._context, name)
 
@@ -65,6 +79,6 @@ class CallContext:
     """The orchestrator context as a call sees it: ``ictx`` reads the input network, ``notes`` are kept with the run."""
 
     def __init__(self, network: InputNetwork, parameter_set: ParameterSet) -> None:
-        self.ictx = InputNetworkView(network, parameter_set.context)
+        self.ictx = InputNetworkView(network, parameter_set)
         self.parameter_set = parameter_set
         self.notes: list[str] = []
