@@ -84,6 +84,8 @@ __all__ = [
     "shown",
 ]
 
+_LIMITS = {"InputLimitExceeded": "inputs", "ParameterSetLimitExceeded": "parameter_sets"}
+
 SHOWN = 200
 """Characters of a user's value that a message repeats at most."""
 
@@ -143,6 +145,14 @@ class OperationFailure:
     traceback: str | None = None
     error: BaseException | None = None
     context: str = ""
+
+    @property
+    def path(self) -> str:
+        """The place in the data flow: the operation that failed, or the limit that its context has passed ("" where
+        it is neither)."""
+        if self.instance:
+            return pointer("operations", self.instance)
+        return pointer("limits", _LIMITS[self.reason]) if self.reason in _LIMITS else ""
 
     def __str__(self) -> str:
         if not self.instance:
@@ -251,7 +261,7 @@ class OperationException(TidemillError):
 
     def __init__(self, failures: Sequence[OperationFailure]) -> None:
         first = failures[0]
-        super().__init__(str(first), reason=first.reason)
+        super().__init__(str(first), reason=first.reason, path=first.path)
         self.failure = first
         self.failures = tuple(failures)
         self.__cause__ = first.error

@@ -41,7 +41,14 @@ def test_a_record_has_what_was_noted_and_what_was_survived() -> None:
         "status": "succeeded",
         "result": {"a": 1},
         "failures": [
-            {"reason": "Exception", "message": "no", "instance": "a", "operation": "m:a", "inputs": {"x": [1]}}
+            {
+                "reason": "Exception",
+                "path": "/operations/a",
+                "message": "no",
+                "instance": "a",
+                "operation": "m:a",
+                "inputs": {"x": [1]},
+            }
         ],
         "notes": ["several values"],
     }

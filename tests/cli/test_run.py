@@ -89,7 +89,9 @@ def test_the_traceback_of_an_operation_is_shown_with_v(cli: Cli, monkeypatch: py
     monkeypatch.syspath_prepend(str(FLOWS))
     err = cli("run", "numbers_flows:doubling", "-i", "number=13", "-v").err
     assert 'raise ValueError(f"{number} is unlucky, {label}")' in err
-    assert all(line.startswith("  | ") for line in err.splitlines() if "File " in line)
+    (where,) = [line for line in err.splitlines() if "File " in line]
+    assert where.startswith("  | ")
+    assert "numbers_flows.py" in where
 
 
 def test_without_strict_the_context_goes_on_and_the_failure_is_said(run: Cli) -> None:
@@ -308,8 +310,9 @@ seed:
 def test_a_product_that_would_be_too_large_fails_before_it_is_made(run: Cli, tmp_path: Path) -> None:
     (tmp_path / "i.jsonl").write_text(json.dumps({"number": list(range(1000))}))
     code, records, err = run("exploding", "--inputs", "i.jsonl")
-    assert (code, records[0]["failure"]["reason"]) == (1, "ParameterSetLimitExceeded")
-    assert 'operation "five" would need ' in err
+    failure = records[0]["failure"]
+    assert (code, failure["reason"], failure["path"]) == (1, "ParameterSetLimitExceeded", "/limits/parameter_sets")
+    assert 'ParameterSetLimitExceeded at /limits/parameter_sets: operation "five" would need ' in err
     assert "limit 1000000" in err
 
 

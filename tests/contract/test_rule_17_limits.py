@@ -62,6 +62,7 @@ async def test_outputs_past_the_limit_of_inputs_fail_the_context(driver: Driver,
     dataflow = flow(LIST, TIDY, limits=Limits(inputs=5))
     ran = await driver.run(dataflow, {"make": lambda a: {"b": [1, 2, 3, 4]}}, seeds(A, 1, 2), strict=strict)
     assert (ran.failure.reason, ran.failure.context) == ("InputLimitExceeded", "context")
+    assert ran.failure.path == "/limits/inputs"
     assert ran.failure.message == "the context would have 6 inputs; limit 5"
     assert ([lease.instance for lease in ran.leases], ran.ending.inputs) == (["make", "tidy"], 2)
 
@@ -118,7 +119,7 @@ async def test_a_product_of_five_parameters_fails_before_its_first_combination(
     await driver.open(flow(operation("join", FIVE)), [one for d in FIVE.values() for one in seeds(d, *range(1000))])
     assert await driver.lease(9) == []
     ran = await driver.end()
-    assert ran.failure.reason == "ParameterSetLimitExceeded"
+    assert (ran.failure.reason, ran.failure.path) == ("ParameterSetLimitExceeded", "/limits/parameter_sets")
     assert ran.failure.message == (
         'operation "join" would need 1000000000000 parameter sets '
         "(new combinations of a: 1000, b: 1000, c: 1000, d: 1000, e: 1); limit 1000000"

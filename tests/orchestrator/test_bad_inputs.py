@@ -141,6 +141,7 @@ async def test_a_value_that_its_validator_refuses_runs_nothing_that_depends_on_i
 
     made = flow(positive, take)
     failure = await failure_of(made, Input(-1, waiting))
+    assert (failure.reason, failure.path) == ("Exception", "/operations/positive")
     assert (failure.instance, failure.message) == ("positive", "ValueError: -1 is not positive")
     assert runs == []
     outcome = await outcome_of(made, Input(-1, waiting), Input(3, waiting), strict=False)
@@ -151,8 +152,7 @@ async def test_a_value_that_is_too_large_is_refused_with_its_limit() -> None:
     made = flow(take_thing, limits=Limits(value_bytes=256 * 1024))
     error = await refused(made, Input(b"x" * (10 * 1024 * 1024), THING))
     assert (error.reason, error.path) == ("ValueTooLarge", "/inputs/0/thing")
-    assert "more than 262144 bytes, the limit value_bytes" in error.message
-    assert len(error.message) < 500
+    assert error.message == '"thing": the value has more than 262144 bytes, the limit value_bytes'
 
 
 async def test_a_value_that_is_too_deep_is_refused_with_its_limit() -> None:
@@ -160,8 +160,8 @@ async def test_a_value_that_is_too_deep_is_refused_with_its_limit() -> None:
     for _ in range(9000):
         deep = [deep]
     error = await refused(flow(take_thing, limits=Limits(value_depth=64)), Input(deep, THING))
-    assert error.reason == "TooDeep"
-    assert "deeper than 64 levels" in error.message
+    assert (error.reason, error.path) == ("TooDeep", "/inputs/0/thing")
+    assert error.message == '"thing": the value nests deeper than 64 levels, the limit value_depth'
 
 
 @pytest.mark.parametrize("value", ["", 0, False, [], {}, 0.0, b"", ()])
@@ -174,7 +174,7 @@ async def test_a_million_inputs_are_too_many_where_the_limit_says_so() -> None:
     many = [Input(1, NUMBER)] * 1_000_000
     error = await refused(flow(take_number, limits=Limits(inputs=500)), *many)
     assert (error.reason, error.path) == ("InputLimitExceeded", "/inputs")
-    assert "limit 500" in error.message
+    assert error.message == "1000001 inputs in one context; limit 500"  # the data flow brings one
 
 
 async def test_one_uid_is_one_input_and_another_value_under_it_a_conflict() -> None:
@@ -183,6 +183,7 @@ async def test_one_uid_is_one_input_and_another_value_under_it_a_conflict() -> N
     runs.clear()
     error = await refused(flow(take_number), Input(1, NUMBER, uid="a"), Input(2, NUMBER, uid="a"))
     assert (error.reason, error.path) == ("InputConflict", "/inputs/1/uid")
+    assert error.message == 'the uid "a" stands for 1 already; 2 needs one of its own'
 
 
 async def test_the_same_input_object_given_twice_is_two_inputs() -> None:

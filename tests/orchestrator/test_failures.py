@@ -66,7 +66,7 @@ async def test_the_exception_comes_after_the_last_context_and_has_every_failure(
     assert error.failure is error.failures[0]
     assert error.__cause__ is error.failure.error
     assert isinstance(error.__cause__, Odd)
-    assert error.reason == "Exception"
+    assert (error.reason, error.path) == ("Exception", "/operations/halve")
     assert str(error) == f"halve(x={error.failure.inputs['x']}): Exception: Odd: {error.__cause__} (and 1 more failed)"
 
 

@@ -60,6 +60,7 @@ def record_of(outcome: Outcome) -> dict[str, Any]:
 def _failure(failure: Any) -> dict[str, Any]:
     return {
         "reason": failure.reason,
+        "path": failure.path,
         "message": failure.message,
         "instance": failure.instance,
         "operation": failure.operation,

@@ -207,7 +207,8 @@ def _failure_text(context: str, failure: Any, level: int) -> str:
         lines.append(errors.one_line(f"  operation: {failure.instance}{named}"))
     if failure.inputs:
         lines.append("  inputs: " + ", ".join(f"{name}={shown(value, 60)}" for name, value in failure.inputs.items()))
-    lines += [f"  {line}" for line in f"{failure.reason}: {failure.message}".splitlines()]
+    where = f" at {failure.path}" if failure.path and not failure.instance else ""
+    lines += [f"  {line}" for line in f"{failure.reason}{where}: {failure.message}".splitlines()]
     if failure.traceback and level >= 1:
         lines += [f"  | {line}" for line in failure.traceback.rstrip().splitlines()]
     return "\n".join(lines)
