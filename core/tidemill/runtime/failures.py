@@ -5,7 +5,10 @@ Neighbours: `runtime.calls` and the executors catch, `model.failure` is the reco
 
 from __future__ import annotations
 
+import asyncio
+import os
 import traceback
+from types import TracebackType
 from typing import Any
 
 from tidemill.engine.parameters import ParameterSet
@@ -17,6 +20,11 @@ MESSAGE_LIMIT = 4096
 """Characters of a user's message that a failure keeps."""
 TRACEBACK_LIMIT = 65536
 """Characters of a traceback that a failure keeps: its first ones, as the message at its end is kept anyway."""
+
+_RUNTIME = os.path.join(os.path.dirname(__file__), "")
+_TIDEMILL = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
+_OPERATIONS = os.path.join(_TIDEMILL, "operation", "")  # these are written like anybody's
+_LOOPS = os.path.join(os.path.dirname(asyncio.__file__), "")
 
 _EXITS = (SystemExit, KeyboardInterrupt, GeneratorExit)
 
@@ -61,8 +69,28 @@ def text_of(error: BaseException) -> str:
 
 
 def traceback_of(error: BaseException) -> str:
-    """Return the traceback of an exception, as far as a failure keeps it."""
-    return _cut("".join(traceback.format_exception(error, limit=50)), TRACEBACK_LIMIT)
+    """Return the traceback of an exception, as far as a failure keeps it: from where the code of the user begins.
+
+    It is kept whole where no such code was running, as the error is in Tidemill itself then.
+    """
+    begin = _after_runtime(error.__traceback__)
+    return _cut("".join(traceback.format_exception(type(error), error, begin, limit=50)), TRACEBACK_LIMIT)
+
+
+def _after_runtime(whole: TracebackType | None) -> TracebackType | None:
+    """Return a traceback without the frames of the runtime at its head, and of the event loops that it starts."""
+    begin = at = whole
+    while at is not None and _is_in(at, _RUNTIME, _LOOPS):
+        begin = at.tb_next if _is_in(at, _RUNTIME) else begin
+        at = at.tb_next
+    theirs = begin
+    while theirs is not None and _is_in(theirs, _TIDEMILL) and not _is_in(theirs, _OPERATIONS):
+        theirs = theirs.tb_next
+    return whole if theirs is None else begin
+
+
+def _is_in(at: TracebackType, *folders: str) -> bool:
+    return at.tb_frame.f_code.co_filename.startswith(folders)
 
 
 def _cut(text: str, limit: int) -> str:
