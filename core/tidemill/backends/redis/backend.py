@@ -24,6 +24,14 @@ from tidemill.plan.plan import Plan
 __all__ = ["RedisBackend"]
 
 
+_REFUSALS = {
+    b"RunGone": ("RunGone", 'there is no context "{}" that is still open'),
+    b"RunClosed": ("RunClosed", 'there is no context "{}" that is still open'),
+    b"IntakeClosed": ("IntakeClosed", 'the intake of the context "{}" was closed'),
+    b"StageOver": ("RunClosed", 'the context "{}" has ended its processing'),
+}
+
+
 class RedisBackend:
     """Contexts in a store that other processes share.
 
@@ -64,8 +72,9 @@ class RedisBackend:
     ) -> None:
         """Open a context with its first inputs; see `networks.backend`."""
         wired = await self.publish(plan)
-        offers = [wired.offer(offer) for offer in wired.check(inputs, {}, len(plan.seed))]
-        answer = await self.client.call("open", context, plan.digest, offers, strict, hold, self._owner, self._lineage)
+        answer = await self.client.call(
+            "open", context, plan.digest, wired.first(inputs), strict, hold, self._owner, self._lineage
+        )
         if answer == b"DUPLICATE":
             raise DuplicateContext(
                 f'there is a context "{context}" already; a context is known by its name, so give this one another'
@@ -74,20 +83,16 @@ class RedisBackend:
 
     async def add(self, context: str, inputs: Sequence[Input]) -> int:
         """Add inputs to a context that lives, and return how many were new."""
-        uids = [uid for item in inputs for uid in (item.given_uid, *(p.given_uid for p in item.parents)) if uid]
-        answer = await self.client.call("known", context, uids)
-        self._refuse(context, answer)
-        digest, have, found = answer
-        known = {uid: self._value(value) for uid, (number, value) in zip(uids, found, strict=True) if number != b""}
-        wired = self.wired[digest.decode()]
-        offers = [wired.offer(offer) for offer in wired.check(inputs, known, have)]
-        added = await self.client.call("add", context, offers)
-        self._refuse(context, added)
+        uids = list({uid: None for item in inputs if isinstance(item, Input) for uid in _uids(item) if uid})
+        added: Any = b"AGAIN"
+        while added == b"AGAIN":  # somebody else has added something in between, so look again
+            digest, have, found = self._refuse(context, await self.client.call("known", context, uids))
+            known = {uid: decode(value) for uid, (number, value) in zip(uids, found, strict=True) if number != b""}
+            wired = self.wired[digest.decode()]
+            offers = [wired.offer(offer) for offer in wired.check(inputs, known, have)]
+            added = self._refuse(context, await self.client.call("add", context, offers))
         self.implementations.wake()
         return int(added)
-
-    def _value(self, raw: bytes) -> Any:
-        return decode(raw)
 
     async def close(self, context: str) -> None:
         """Take no more inputs for a context."""
@@ -100,10 +105,13 @@ class RedisBackend:
         self._refuse(context, await self.client.call("cancel", context, encode_failure(failure)))
         self.implementations.wake()
 
-    def _refuse(self, context: str, answer: Any) -> None:
-        if answer in (b"RunGone", b"RunClosed", b"IntakeClosed"):
-            reason = answer.decode()
-            raise ContextClosed(f'the context "{context}" takes nothing: {reason}', reason=reason)
+    def _refuse(self, context: str, answer: Any) -> Any:
+        """Return an answer of the library, unless it says that the context takes nothing more."""
+        refused = _REFUSALS.get(answer) if isinstance(answer, bytes) else None
+        if refused is not None:
+            reason, said = refused
+            raise ContextClosed(said.format(context), reason=reason)
+        return answer
 
     async def ending(self, context: str) -> Ending:
         """Wait for the end of a context, forget it, and return what became of it."""
@@ -122,7 +130,7 @@ class RedisBackend:
         wired = self.wired[digest.decode()]
         result = None
         if failure == b"":
-            result = result_of(wired.plan, [(op, self._value(value)) for op, _, value in results])
+            result = result_of(wired.plan, [(op, decode(value)) for op, _, value in results])
         return Ending(
             context=name.decode(),
             result=result,
@@ -137,6 +145,10 @@ class RedisBackend:
     async def shut(self) -> None:
         """Close the connections."""
         await self.client.close()
+
+
+def _uids(item: Input) -> list[str]:
+    return [item.given_uid, *(parent.given_uid for parent in item.parents)]
 
 
 def _lineage(wired: Wired, name: str, said: Any) -> list[LineageRecord]:

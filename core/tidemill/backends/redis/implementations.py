@@ -16,12 +16,11 @@ from tidemill.backends.redis.workers import RedisWorkers
 from tidemill.engine.implementations import Refused, given_by
 from tidemill.engine.inputs import Item
 from tidemill.engine.parameters import DROPPED, LEASED, ParameterSet
-from tidemill.errors import OperationFailure, shown
+from tidemill.errors import OperationFailure, TidemillError, shown
 from tidemill.model.operation import Stage
 from tidemill.model.primitives import type_name
 from tidemill.networks.backend import Ending
-from tidemill.networks.implementations import Completed, Emitted, Failed, Fenced, Lost, Released, Report, Subflow
-from tidemill.plan.digest import canonical
+from tidemill.networks.implementations import Child, Completed, Emitted, Failed, Fenced, Lost, Released, Report, Subflow
 from tidemill.plan.plan import Plan
 
 __all__ = ["RedisOperationImplementationNetwork", "decode_failure", "encode_failure"]
@@ -176,15 +175,12 @@ class RedisOperationImplementationNetwork:
         if isinstance(report, Completed):
             if report.parameter_set.operation.stage is Stage.OUTPUT:
                 return ["completed", *head, [], list(report.notes), self._result(report)]
-            given = self._given(report.parameter_set, report.returned, report.parameter_set.emitted)
+            given = self._given(report.parameter_set, report.returned)
             return ["completed", *head, given, list(report.notes), b""]
         if isinstance(report, Emitted):
-            return [
-                "emitted",
-                *head,
-                self._given(report.parameter_set, report.returned, report.emission),
-                report.emission,
-            ]
+            stored = report.emission < report.parameter_set.emitted  # by an earlier try: not looked at again
+            given = [] if stored else self._given(report.parameter_set, report.returned)
+            return ["emitted", *head, given, report.emission]
         if isinstance(report, Failed):
             return ["failed", *head, encode_failure(report.failure)]
         if isinstance(report, Lost):
@@ -201,23 +197,19 @@ class RedisOperationImplementationNetwork:
             raise Refused("OutputShape", f"{said}{type_name(returned)} {shown(returned)}")
         return encode(returned)
 
-    def _given(self, one: ParameterSet, returned: Any, emission: int) -> list[Any]:
+    def _given(self, one: ParameterSet, returned: Any) -> list[Any]:
         wired: Wired = one.context.wired
         outputs = wired.outputs[one.operation.index]
-        given = given_by(one.operation, returned, lambda op, name: outputs[name], wired.plan.limits, emission)
+        given = given_by(one.operation, returned, lambda op, name: outputs[name], wired.plan.limits)
         return [
-            [
-                wired.number(channel),
-                encode(value),
-                position[0],
-                position[1],
-                truth_of(value),
-                canonical(value) if channel.definition.dedupe else b"",
-            ]
-            for channel, value, position in given
+            [wired.number(channel), encode(value), element, truth_of(value), wired.spelt(channel, value)]
+            for channel, value, (_, element) in given
         ]
 
-    def _child(self, child: Any) -> list[Any]:
-        wired = self._wired[child.plan.digest]
-        offers = [wired.offer(offer) for offer in wired.check(child.inputs, {}, len(child.plan.seed))]
-        return [child.name, child.plan.digest, child.strict, offers]
+    def _child(self, child: Child) -> list[Any]:
+        """Return a child as the library takes it: one that cannot be opened says why."""
+        said = [child.name, child.plan.digest, child.strict]
+        try:
+            return [*said, self._wired[child.plan.digest].first(child.inputs), False]
+        except TidemillError as error:
+            return [*said, [], {"reason": error.reason, "message": error.message}]

@@ -10,9 +10,7 @@ from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.codec import decode
 from tidemill.backends.redis.plans import Wired
 from tidemill.engine.inputs import Item
-from tidemill.engine.operations import Channel
 from tidemill.engine.order import ranks, sorted_items
-from tidemill.model.definition import Definition
 
 __all__ = ["RedisInputNetwork", "RemoteContext", "items_of"]
 
@@ -32,20 +30,11 @@ def items_of(wired: Wired, records: Any) -> list[Item]:
     """Return inputs out of what the library says of them, in the order of their numbers, with their ancestors."""
     items: list[Item] = []
     for number, said, parents, emission, element, value in records:
-        channel = _channel(wired, said)
+        channel = wired.channel(said)
         above = tuple([items[parent] for parent in parents])
         item = Item(number, decode(value), channel, above, (emission, element))
         items.append(item)
     return items
-
-
-def _channel(wired: Wired, said: Any) -> Channel | None:
-    if said == 0:
-        return None
-    if isinstance(said, int):
-        return wired.listed[said - 1]
-    origin, name = (part.decode() if isinstance(part, bytes) else part for part in said[:2])
-    return wired.channels.given(origin, Definition(name))
 
 
 class RedisInputNetwork:

@@ -29,6 +29,7 @@ FILES = (
     "defaults",
     "stages",
     "children",
+    "forwarding",
     "opening",
     "settle",
     "reports",

@@ -7,6 +7,10 @@ is read).
 
 from __future__ import annotations
 
+import ast
+import contextlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import msgpack
@@ -17,7 +21,7 @@ from tidemill.engine.intake import Offer, checked
 from tidemill.engine.operations import Channel, Channels
 from tidemill.errors import InvalidInput, pointer
 from tidemill.model.definition import Definition
-from tidemill.model.input import SEED
+from tidemill.model.input import SEED, Input, Origin
 from tidemill.model.operation import Stage
 from tidemill.plan.digest import canonical
 from tidemill.plan.graph import accepts_of
@@ -27,11 +31,25 @@ __all__ = ["Wired", "truth_of"]
 
 
 def truth_of(value: Any) -> str:
-    """Return 'T' or 'F' for a value that is true or false, else why it is neither."""
+    """Return 'T' or 'F' for a value that is true or false, else '!' and why it is neither."""
     try:
         return "T" if value else "F"
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        return f"!{error}"
+
+
+def _origin(origin: Origin | None) -> str:
+    """Return how the library spells an origin: 'w' and a word, or 'o' and an output."""
+    if origin is None:
+        return ""
+    return f"{'w' if isinstance(origin, str) else 'o'}{origin}"
+
+
+def _read_origin(spelt: str) -> Origin:
+    if spelt[0] == "w":
+        return spelt[1:]
+    instance, output = ast.literal_eval(spelt[1:])
+    return instance, output
 
 
 class Wired:
@@ -42,7 +60,7 @@ class Wired:
         self.channels = Channels(plan)
         self.listed: list[Channel] = []
         self._number: dict[int, int] = {}
-        self._twins: dict[tuple[Any, str], int] = {}
+        self._forwarded = frozenset[str]().union(*(operation.forwards for operation in plan.operations))
         self.given = self._given()
         self.outputs = [{name: self.channels.output(op, name) for name in op.outputs} for op in plan.operations]
         for outputs in self.outputs:
@@ -59,22 +77,36 @@ class Wired:
         if number is None:
             self.listed.append(channel)
             number = self._number[id(channel)] = len(self.listed)
-            self._twins.setdefault((channel.origin, channel.definition.name), number)
         return number
 
-    def number(self, channel: Channel) -> Any:
-        """Return the number of a channel, or (origin, definition) for one that the plan does not know, and if that
-        definition has to be validated the number of the channel that leads to its validator."""
-        if channel.operation is None:  # what is given has a channel for its words, whichever object stands for it
-            channel = self.given.get((channel.origin, channel.definition.name), channel)
-        number = self._number.get(id(channel))
+    def number(self, said: Channel) -> Any:
+        """Return the number of a channel; of one that the plan does not know, what the library has to know of it
+        (see ``functions/inputs.lua``)."""
+        channel = said
+        if said.operation is None:  # what is given has a channel for its words, whichever object stands for it
+            channel = self.given.get((said.origin, said.definition.name), said)
+        number, definition, validator = self._number.get(id(channel)), said.definition, 0
         if number is not None:
-            return number
-        said: list[Any] = [str(channel.origin), channel.definition.name]
+            # What only a source names means what whoever gives it says.
+            loose = definition.name not in self.plan.definitions and (definition.lock or definition.dedupe)
+            return [number, "", definition.lock, definition.dedupe is not None] if loose else number
         if channel.validator is not None:
-            seeds = self.given[SEED, channel.definition.name].validator
-            said.append(self._number[id(seeds)])
-        return said
+            validator = self._number[id(self.given[SEED, definition.name].validator)]
+        return [_origin(channel.origin), definition.name, validator, definition.lock, definition.dedupe is not None]
+
+    def channel(self, said: Any) -> Channel | None:
+        """Return the channel that the library speaks of; None for a default that was taken."""
+        if said == 0:
+            return None
+        if isinstance(said, int):
+            return self.listed[said - 1]
+        first, second = said[0], said[1].decode()
+        if isinstance(first, int) and second:  # what a validator made of an input whose origin the plan does not know
+            before = self.channels.given(_read_origin(second), Definition(second))
+            return self.channels.validated(self.listed[first - 1], before)
+        known = self.listed[first - 1] if isinstance(first, int) else None
+        origin, name = (known.origin, known.definition.name) if known else (_read_origin(first.decode()), second)
+        return self.channels.given(origin, Definition(name, lock=said[-2], dedupe="value" if said[-1] else None))
 
     def _given(self) -> dict[tuple[Any, str], Channel]:
         accepts = [accept for operation in self.plan.operations for accept in accepts_of(operation)]
@@ -89,14 +121,14 @@ class Wired:
         return found
 
     def _validated(self) -> dict[int, dict[str, int]]:
-        """Return, for the outputs of validators, the channel that stands for each channel before."""
+        """Return, for the outputs of validators, the channel that stands for each origin before."""
         found: dict[int, dict[str, int]] = {}
+        befores = {_origin(channel.origin): channel for channel in self.listed}
         for operation in self.plan.operations:
             if operation.operation.validator:
                 for channel in self.outputs[operation.index].values():
                     found[self._number[id(channel)]] = {
-                        str(self._number[id(before)]): self._add(self.channels.validated(channel, before))
-                        for before in list(self.listed)
+                        spelt: self._add(self.channels.validated(channel, before)) for spelt, before in befores.items()
                     }
         return found
 
@@ -113,7 +145,7 @@ class Wired:
                 op.index for op in plan.operations if op.stage is Stage.PROCESSING and not op.gate and not op.parameters
             ],
             "has_defaults": any(p.has_default for op in plan.operations for p in op.parameters),
-            "has_locks": any(definition.lock for definition in plan.definitions.values()),
+            "has_locks": any(self._may_lock(name) for name in {*plan.definitions, *(name for _, name in self.given)}),
             "by_origin": self._by_origin(),
             "seeds": [self.offer(offer) for offer in self.check(plan.seed, {}, 0)],
             "limits": {
@@ -125,17 +157,26 @@ class Wired:
         }
         return bytes(msgpack.packb(said, use_bin_type=False))
 
-    def check(self, inputs: Any, uids: dict[str, Any], have: int) -> list[Offer]:
+    def check(self, inputs: Sequence[Input], uids: Mapping[str, Any], have: int) -> list[Offer]:
         """Return what is new among inputs; see `engine.intake`. ``parents`` of an offer are the uids themselves."""
-        batch = {item.given_uid for item in inputs if getattr(item, "given_uid", "")}
-        known = {*uids, *batch}
-        return checked(
-            inputs,
-            channels=self.channels,
-            have=have,
-            uids=uids,
-            parent_of=lambda uid: uid if uid in known else None,
-        )
+        parent_of = {uid: uid for uid in uids}.get
+        return checked(inputs, channels=self.channels, have=have, uids=uids, parent_of=parent_of)
+
+    def first(self, inputs: Sequence[Input]) -> list[list[Any]]:
+        """Return the offers of what a new context is given. What the data flow brings is there before: it counts, and
+        its identities are known."""
+        uids, many = self._brought
+        return [self.offer(offer) for offer in self.check(inputs, uids, many)]
+
+    @cached_property
+    def _brought(self) -> tuple[dict[str, Any], int]:
+        offers = self.check(self.plan.seed, {}, 0)
+        uids = {uid: value for _, value, _, uid in offers if uid}
+        single = {
+            (channel.origin, channel.definition.name, canonical(value)) if channel.definition.dedupe else at
+            for at, (channel, value, _, _) in enumerate(offers)
+        }
+        return uids, len(single)
 
     def offer(self, offer: Offer) -> list[Any]:
         """Return an offer as the library takes it. Raises `InvalidInput` (NotEncodable)."""
@@ -146,8 +187,17 @@ class Wired:
         except Unencodable as error:
             said = f'"{name}": the value cannot be sent to a store: {error}'
             raise InvalidInput(said, reason="NotEncodable", path=pointer("inputs", name)) from error
-        spelt = canonical(value) if channel.definition.dedupe else b""
-        return [self.number(channel), encoded, list(parents), uid, truth_of(value), spelt]
+        return [self.number(channel), encoded, list(parents), uid, truth_of(value), self.spelt(channel, value)]
+
+    def spelt(self, channel: Channel, value: Any) -> bytes:
+        """Return the canonical spelling of a value where equal ones may be one, also in a child context that it is
+        forwarded to; else nothing."""
+        if channel.definition.dedupe:
+            return canonical(value)
+        if channel.definition.name in self._forwarded:
+            with contextlib.suppress(Exception):
+                return canonical(value)
+        return b""
 
     def _operation(self, operation: PlannedOperation) -> dict[str, Any]:
         declared = operation.operation
@@ -173,16 +223,21 @@ class Wired:
             },
         }
 
+    def _may_lock(self, name: str) -> bool:
+        known = self.plan.definitions.get(name)
+        return known is None or known.lock
+
     def _channel(self, channel: Channel) -> dict[str, Any]:
         number = self._number[id(channel)]
         return {
-            "origin": str(channel.origin),
-            "spelt": str(channel.origin),
+            "origin": _origin(channel.origin),
+            "stands_for": _origin(channel.stands_for),
             "definition": channel.definition.name,
             "op": -1 if channel.operation is None else channel.operation.index,
             "index": channel.index,
+            "loose": channel.definition.name not in self.plan.definitions,
             "lock": channel.definition.lock,
-            "twin": self._twins[channel.origin, channel.definition.name],
+            "dedupe": channel.definition.dedupe is not None,
             "validator": 0 if channel.validator is None else self._number[id(channel.validator)],
             "alias": self.aliases.get(number, False),
             "awaited": [list(place) for place in channel.awaited],
@@ -193,13 +248,13 @@ class Wired:
             "doors": [[door.operation.index, door.group, _paths(door.paths)] for door in channel.doors],
         }
 
-    def _by_origin(self) -> dict[str, int]:
-        return {
-            f"{origin} {name}": self._number[id(channel)]
-            for (origin, name), channel in self.given.items()
-            if origin == SEED or channel.targets or channel.doors or channel.validator is not None
-        }
+    def _by_origin(self) -> dict[str, dict[str, int]]:
+        found: dict[str, dict[str, int]] = {}
+        for (origin, name), channel in self.given.items():
+            if origin == SEED or channel.targets or channel.doors or channel.validator is not None:
+                found.setdefault(_origin(origin), {})[name] = self._number[id(channel)]
+        return found
 
 
 def _paths(paths: Any) -> list[list[str]]:
-    return [[str(origin) for origin in path] for path in paths]
+    return [[_origin(origin) for origin in path] for path in paths]

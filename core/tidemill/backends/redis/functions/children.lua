@@ -3,30 +3,54 @@
 -- Guarantees: when the last child has ended its parameter set is dispatched again, in the same step; where inputs are forwarded,
 -- children are held open until nothing else of the parent can give any more, and get them all at once, in
 -- canonical order; when the parent fails, its children are cancelled and waited for.
+-- A child is {name, plan digest, strict, offers, failure}: one with a failure cannot be opened and ends at once.
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: C.open, C.ended, C.resume, C.cancel, C.release
+-- Returns: C.open, C.ended, C.resume, C.each, C.cancel
+
+-- parameter sets that ask for the same name each get one of their own, the same one in every try
+local function name_of(c, r, child)
+  local name = c.p.ops[R.op_of(r.id) + 1].instance .. '/' .. child
+  local places = 'm' .. redis.sha1hex(name)
+  local place = tonumber(get(c, places .. ':' .. r.id))
+  if not place then
+    place = tonumber(get(c, places) or '0') + 1
+    put(c, places, tostring(place))
+    put(c, places .. ':' .. r.id, tostring(place))
+  end
+  return c.name .. '/' .. name .. (place > 1 and '#' .. place or '')
+end
+
+local function without(list, id)
+  for at, known in ipairs(list) do
+    if known == id then return table.remove(list, at) end
+  end
+end
 
 function C.open(c, r, children)
   local operation = c.p.ops[R.op_of(r.id) + 1]
   local hold = operation.forwards ~= false and #children > 0
   r.state, r.waiting, r.endings, r.children = 'parent', #children, {}, {}
+  for at = 1, #children do r.endings[at] = '' end
   c.kids[#c.kids + 1] = r.id
-  if hold then c.holding = c.holding + 1 end
+  if hold then c.holding[#c.holding + 1] = r.id end
   R.keep(c, r)
   local parent = c.id .. ' ' .. r.id
-  for _, child in ipairs(children) do
-    local name = c.name .. '/' .. operation.instance .. '/' .. child[1]
-    if redis.call('HEXISTS', K.names, name) == 1 then
+  for at, child in ipairs(children) do
+    local name, failure = name_of(c, r, child[1]), child[5]
+    if not failure and (redis.call('HEXISTS', K.names, name) == 1 or redis.call('HEXISTS', key('ended'), name) == 1) then
       local said = 'there is a context "' .. name .. '" already; a context is known by its name, so give this one another'
-      local failure = cmsgpack.pack({ reason = 'DuplicateContext', message = said })
-      C.ended(parent, cmsgpack.pack({ name, child[2], failure, {}, {}, 0, 0, {}, {} }))
+      failure = { reason = 'DuplicateContext', message = said }
+    end
+    if failure then
+      failure.context = name
+      C.ended(parent, at, cmsgpack.pack({ name, child[2], cmsgpack.pack(failure), {}, {}, 0, 0, {}, {} }))
     else
-      local id = tostring(redis.call('INCR', K.serial))
+      local id = string.format('%.0f', redis.call('INCR', K.serial))
       local known = R.record(c, r.id)
       known.children[#known.children + 1] = id
       R.keep(c, known)
-      S.open(id, { name = name, plan = child[2], strict = child[3], parent = parent, depth = c.depth + 1,
+      S.open(id, { name = name, plan = child[2], strict = child[3], parent = parent, place = at, depth = c.depth + 1,
         lineage = c.lineage }, child[4], hold)
     end
   end
@@ -37,26 +61,22 @@ function C.open(c, r, children)
   end
 end
 
-function C.ended(parent, ending)
+-- the child at a place among those of its parameter set has ended
+function C.ended(parent, place, ending)
   local c = context(string.match(parent, '^%d+'))
   local r = c and R.record(c, string.match(parent, ' (.*)$'))
   if not r or r.state ~= 'parent' then return end
   r.waiting = r.waiting - 1
-  r.endings[#r.endings + 1] = ending
+  r.endings[place] = ending
   R.keep(c, r)
   if r.waiting == 0 then C.resume(c, r) end
 end
 
 function C.resume(c, r)
-  for at, id in ipairs(c.kids) do
-    if id == r.id then
-      table.remove(c.kids, at)
-      break
-    end
-  end
+  without(c.kids, r.id)
+  without(c.holding, r.id)  -- where its children ended before anything was forwarded
   c.dirty = true
-  local operation = c.p.ops[R.op_of(r.id) + 1]
-  if c.stage ~= operation.stage then
+  if c.stage ~= c.p.ops[R.op_of(r.id) + 1].stage then  -- dropped meanwhile
     drop(c, 'p' .. r.id)
     c.open = c.open - 1
     S.quiet(c)
@@ -66,7 +86,8 @@ function C.resume(c, r)
   P.dispatch(c, r)
 end
 
-local function each_child(c, act)
+-- call `act` with each child that is open, and the record of its parameter set
+function C.each(c, act)
   local kids = {}
   for at, id in ipairs(c.kids) do kids[at] = id end
   for _, id in ipairs(kids) do
@@ -79,37 +100,7 @@ local function each_child(c, act)
 end
 
 function C.cancel(c)
-  each_child(c, function(child)
-    local said = 'the context "' .. c.name .. '" that it belongs to has failed'
-    S.fail(child, cmsgpack.pack({ reason = 'Cancelled', message = said }))
+  C.each(c, function(child)
+    S.fail(child, S.failure(child, 'Cancelled', 'the context "' .. c.name .. '" that it belongs to has failed'))
   end)
-end
-
--- an input of the parent enters a child under its own origin if the child's plan knows that, else as a seed
-local function forward(child, c, number)
-  local head, value = I.header(c, number)
-  local known = c.p.channels[head[1]]
-  local channel = child.p.by_origin[known.spelt .. ' ' .. known.definition] or child.p.by_origin['seed ' .. known.definition]
-  S.give(child, { { channel or { 'seed', known.definition }, value, {}, '', head[7] or 'T', head[6] } })
-end
-
-function C.release(c)
-  c.holding = 0
-  local rank, held = nil, {}
-  each_child(c, function(child, r)
-    if not child.held then return end
-    rank = rank or O.ranks(c)
-    local wanted, numbers = c.p.ops[R.op_of(r.id) + 1].forwards, {}
-    for number = 0, c.numbers - 1 do
-      local channel = I.header(c, number)[1]
-      local known = type(channel) == 'number' and c.p.channels[channel]
-      if known and wanted[known.definition] then numbers[#numbers + 1] = number end
-    end
-    table.sort(numbers, function(a, b) return rank[a] < rank[b] end)
-    held[#held + 1] = child
-    S.guarded(child, function()
-      for _, number in ipairs(numbers) do forward(child, c, number) end
-    end)
-  end)
-  for _, child in ipairs(held) do S.stop_intake(child) end
 end

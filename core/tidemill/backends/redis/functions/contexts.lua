@@ -39,12 +39,23 @@ local function open(a)
   return 'OK'
 end
 
--- add: {name, offers} -> how many were new, or a reason why not
+-- a context that takes inputs, or nil and why there is none
+local function taking(name)
+  local c, gone = found(name)
+  if not c then return nil, gone end
+  if c.closed then return nil, 'IntakeClosed' end
+  if c.stage ~= 'processing' then return nil, 'StageOver' end
+  return c
+end
+
+-- add: {name, offers} -> how many were new, or a reason why not; 'AGAIN' where what `known` has said is not so any more
 local function add(a)
-  local c, gone = found(a[1])
+  local c, gone = taking(a[1])
   if not c then return gone end
-  if c.closed then return 'IntakeClosed' end
-  if c.stage ~= 'processing' then return 'RunClosed' end
+  if c.p.limits.inputs >= 0 and c.numbers + #a[2] > c.p.limits.inputs then return 'AGAIN' end
+  for _, offer in ipairs(a[2]) do
+    if offer[4] ~= '' and get(c, 'n' .. offer[4]) then return 'AGAIN' end
+  end
   local new = 0
   if S.guarded(c, function() new = S.give(c, a[2]) end) then S.quiet(c) end
   return new

@@ -5,14 +5,24 @@
 --
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: S.guarded, S.finish
+-- Returns: S.failure, S.guarded, S.count, S.finish
 
+function S.failure(c, reason, message) return cmsgpack.pack({ reason = reason, message = message, context = c.name }) end
+
+-- do what may pass a limit of the context: then that fails, and nobody else
 function S.guarded(c, step)
   local ok, problem = pcall(step)
   if ok then return true end
   if type(problem) ~= 'table' then error(problem) end
-  S.fail(c, cmsgpack.pack({ reason = problem[1], message = problem[2] }))
+  S.fail(c, S.failure(c, problem[1], problem[2]))
   return false
+end
+
+-- refuse so many inputs more if they pass the limit; what a context had when it failed does not count for its clean-up
+function S.count(c, more)
+  local limit, have = c.p.limits.inputs, c.numbers - c.forgiven[1] + more
+  if limit < 0 or have <= limit then return end
+  error({ 'InputLimitExceeded', string.format('the context would have %.0f inputs; limit %.0f', have, limit) })
 end
 
 -- what became of a context, for whoever opened it; the context itself is deleted
@@ -46,7 +56,7 @@ function S.finish(c)
   c.stage, c.failed_stage = '', ''
   forget(c)
   if c.parent ~= '' then
-    C.ended(c.parent, ending)
+    C.ended(c.parent, c.place, ending)
   else
     redis.call('HSET', key('ended'), c.name, ending)
     if c.owner ~= '' then redis.call('RPUSH', key('inbox', c.owner), c.name) end

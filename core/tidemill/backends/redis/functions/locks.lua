@@ -1,10 +1,11 @@
 -- locks: the lock network. All locks of a parameter set or none; first come, first served.
 --
 -- Guarantees: a parameter set stands in the queue of each of its locks, in the order in which it was taken, and goes when it
--- is first in all; a holder stays first until it leaves. The oldest is first everywhere, so something always moves.
+-- is first in all; a holder stays first until it leaves. The oldest is first everywhere, so something always moves. Which locks
+-- somebody stands in the queue of is a set of its own, so it can be gone through.
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: L.acquire, L.release, L.clear
+-- Returns: L.acquire, L.release, L.waiting, L.clear
 
 local function queue(c, lock) return key('q', c.id, lock) end
 
@@ -18,7 +19,7 @@ end
 function L.acquire(c, r)
   for _, lock in ipairs(r.locks) do
     local own = queue(c, lock)
-    if redis.call('RPUSH', own, r.id) == 1 then c.aux[#c.aux + 1] = own end
+    if redis.call('RPUSH', own, r.id) == 1 then redis.call('SADD', key('l', c.id), lock) end
   end
   c.dirty = true
   return holds(c, r)
@@ -31,6 +32,7 @@ function L.release(c, r)
     local was_first = redis.call('LINDEX', own, 0) == r.id
     redis.call('LREM', own, 1, r.id)
     local first = was_first and redis.call('LINDEX', own, 0)
+    if was_first and not first then redis.call('SREM', key('l', c.id), lock) end
     if first then
       local other = R.record(c, first)
       if other and other.state == 'taken' and holds(c, other) then P.dispatch(c, other) end
@@ -38,10 +40,19 @@ function L.release(c, r)
   end
 end
 
+-- how many wait for a lock that somebody before them is to give back
+function L.waiting(c)
+  local seen, many = {}, 0
+  for _, lock in ipairs(redis.call('SMEMBERS', key('l', c.id))) do
+    for _, id in ipairs(redis.call('LRANGE', queue(c, lock), 1, -1)) do
+      if not seen[id] then seen[id], many = true, many + 1 end
+    end
+  end
+  return many
+end
+
 -- what a failed context drops stands in no queue any more
 function L.clear(c)
-  local prefix = key('q', c.id) .. ':'
-  for _, own in ipairs(c.aux) do
-    if string.sub(own, 1, #prefix) == prefix then redis.call('DEL', own) end
-  end
+  for _, lock in ipairs(redis.call('SMEMBERS', key('l', c.id))) do redis.call('DEL', queue(c, lock)) end
+  redis.call('DEL', key('l', c.id))
 end

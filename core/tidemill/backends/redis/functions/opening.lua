@@ -1,34 +1,37 @@
 -- opening: contexts begin, take inputs, are closed and cancelled.
 --
 -- Guarantees: a name is one context until it has been asked for; inputs are stored and matched in the step that takes them, so no
--- combination is ever missed; an input with a uid that the context knows is not added again.
+-- combination is ever missed; all of a batch are stored before the first is matched.
 -- An offer: {channel, value, uids of parents, uid, truth, canonical}
 -- KEYS: none, it is called by other files
 -- ARGV: none
 -- Returns: S.give, S.open, S.stop_intake
 
-function S.give(c, offers)
-  local new = 0
+local function store(c, offers)
+  local new = {}
   for _, offer in ipairs(offers) do
-    local uid = offer[4]
-    local known = uid ~= '' and get(c, 'n' .. uid)
-    if not known then
-      local parents = {}
-      for at, parent in ipairs(offer[3]) do parents[at] = tonumber(get(c, 'n' .. parent)) end
-      local item = I.store(c, offer[1], offer[2], parents, 0, c.given, I.locks_of(c, parents), offer[6], offer[5])
-      c.given = c.given + 1
-      if item then
-        new = new + 1
-        if uid ~= '' then
-          put(c, 'n' .. uid, tostring(item.number))
-          put(c, 'u' .. item.number, uid)
-        end
-        item.truth = offer[5]
-        O.arrive(c, item, offer[5])
-      end
+    local parents, uid = {}, offer[4]
+    for at, parent in ipairs(offer[3]) do parents[at] = tonumber(get(c, 'n' .. parent)) end
+    local item, there = I.store(c, offer[1], offer[2], parents, 0, c.given, offer[6], offer[5])
+    c.given = c.given + 1
+    if uid ~= '' then put(c, 'n' .. uid, tostring(item and item.number or there)) end
+    if item then
+      if uid ~= '' then put(c, 'u' .. item.number, uid) end
+      item.truth = offer[5]
+      new[#new + 1] = item
     end
   end
   return new
+end
+
+local function arrive(c, items)
+  for _, item in ipairs(items) do O.arrive(c, item, item.truth) end
+end
+
+function S.give(c, offers)
+  local new = store(c, offers)
+  arrive(c, new)
+  return #new
 end
 
 function S.open(id, fields, offers, hold)
@@ -36,8 +39,9 @@ function S.open(id, fields, offers, hold)
   redis.call('HSET', K.names, c.name, id)
   c.held = hold
   S.guarded(c, function()
+    local seeds = store(c, c.p.seeds)
     for _, op in ipairs(c.p.autostart) do R.take(c, op, {}) end
-    S.give(c, c.p.seeds)
+    arrive(c, seeds)
     S.give(c, offers)
     if not hold then S.given_defaults(c) end
   end)

@@ -19,10 +19,9 @@ function O.open_groups(c, op)
   return many
 end
 
--- truth: 'T', 'F', or why the value is neither
+-- truth: 'T', 'F', or '!' and why the value is neither
 function O.arrive(c, item, truth)
-  local channel = item.known or c.p.channels[item.channel[3] or 0]
-  if not channel then return end
+  local channel = item.known
   for _, place in ipairs(channel.awaited) do put(c, 'w' .. place[1] .. '.' .. place[2], '1') end
   if channel.validator > 0 then channel = c.p.channels[channel.validator] end
   for _, target in ipairs(channel.targets) do
@@ -32,7 +31,7 @@ function O.arrive(c, item, truth)
     else
       local places = {}
       for _, parameter in ipairs(target[3]) do
-        if I.fits(c, item, parameter[2]) then places[#places + 1] = parameter[1] end
+        if I.fits(c, item.number, parameter[2]) then places[#places + 1] = parameter[1] end
       end
       if #places > 0 then M.arrive(c, op, places, item.number) end
     end
@@ -45,25 +44,27 @@ function O.knock(c, item, truth, op, group, paths)
   for _, satisfied in ipairs(c.satisfied) do
     if satisfied == mark then return end
   end
-  if not I.fits(c, item, paths) or truth == 'F' then return end
+  if not I.fits(c, item.number, paths) or truth == 'F' then return end
   if truth ~= 'T' then
     error({ 'ConditionType', 'the condition "' .. item.known.definition .. '" of "' .. c.p.ops[op + 1].instance ..
-      '" is neither true nor false: ' .. truth })
+      '" is neither true nor false: ' .. string.sub(truth, 2) })
   end
   c.satisfied[#c.satisfied + 1] = mark
+  c.opened[#c.opened + 1] = item.number
   c.dirty = true
   if O.active(c, op) then M.everything(c, op) end
 end
 
 function O.default(c, op, parameter)
-  local item = I.store_default(c, c.p.ops[op + 1].defaults[parameter + 1])
-  M.arrive(c, op, { parameter }, item.number)
+  M.arrive(c, op, { parameter }, I.store_default(c, c.p.ops[op + 1].defaults[parameter + 1]))
 end
 
 -- the channel under which an output enters: what a validator gave stands for what it was given
 function O.arrival(c, channel, parents)
-  local alias = c.p.channels[channel].alias
+  local known = c.p.channels[channel]
+  local alias = known.alias
   if not alias or #parents == 0 then return channel end
-  local before = I.header(c, parents[1])[1]
-  return type(before) == 'number' and alias[tostring(before)] or channel
+  local before = I.channel(c, I.header(c, parents[1])[1])
+  if not before then return channel end
+  return alias[before.origin] or { channel, before.origin, known.lock, known.dedupe }
 end

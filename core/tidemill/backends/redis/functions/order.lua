@@ -2,10 +2,20 @@
 -- where inputs are forwarded into child contexts.
 --
 -- Guarantees: seeds as given, then every input after its parents, by generation; within one by the rank of its parents, then
--- by operation, output, emission and element; where equal values are one input, by the value.
+-- by operation, output, emission and element; where equal values are one input, by the value. Text is compared by its bytes,
+-- whatever the language of the server is set to.
 -- KEYS: none, it is called by other files
 -- ARGV: none
 -- Returns: O.ranks
+
+local function less(a, b)
+  if type(a) == 'number' then return a < b end
+  for at = 1, math.min(#a, #b) do
+    local mine, theirs = string.byte(a, at), string.byte(b, at)
+    if mine ~= theirs then return mine < theirs end
+  end
+  return #a < #b
+end
 
 local function comes_before(a, b)
   for at = 1, math.max(#a, #b) do
@@ -19,17 +29,18 @@ local function comes_before(a, b)
         if mine[inner] ~= theirs[inner] then return mine[inner] < theirs[inner] end
       end
     elseif mine ~= theirs then
-      return mine < theirs
+      return less(mine, theirs)
     end
   end
   return false
 end
 
 local function place_of(c, head, rank)
-  local channel, parents = head[1], head[2]
-  local known = type(channel) == 'number' and c.p.channels[channel] or nil
-  if head[6] ~= '' and known then return { 2, {}, known.spelt, known.definition, head[6] } end
-  if not known or known.op < 0 then return { 0, {}, head[3], head[4] } end
+  local parents, known = head[2], I.channel(c, head[1])
+  if known.dedupe then
+    return { 2, {}, string.sub(known.origin, 2), string.sub(known.stands_for, 2), known.definition, head[6] }
+  end
+  if known.op < 0 then return { 0, {}, head[3], head[4] } end
   local above = {}
   for at, parent in ipairs(parents) do above[at] = rank[parent] end
   return { 1, above, known.op, known.index, head[3], head[4] }
@@ -41,12 +52,12 @@ function O.ranks(c)
   for number = 0, c.numbers - 1 do
     local head = I.header(c, number)
     heads[number] = head
-    local known = type(head[1]) == 'number' and c.p.channels[head[1]] or nil
-    if head[1] == 0 then
+    local known = I.channel(c, head[1])
+    if not known then
       rank[number], generation_of[number] = -1, 0
     else
       local generation = 0
-      if known and known.op >= 0 and head[6] == '' then
+      if known.op >= 0 and not known.dedupe then
         for _, parent in ipairs(head[2]) do generation = math.max(generation, 1 + generation_of[parent]) end
       end
       generation_of[number] = generation

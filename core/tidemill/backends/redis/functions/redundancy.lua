@@ -33,7 +33,7 @@ end
 
 function R.refuse_too_many(c, op, many, ranges)
   local limit = c.p.limits.parameter_sets
-  local needed = c.taken + c.promised + many
+  local needed = c.taken + c.promised + many - c.forgiven[2]
   if limit < 0 or needed <= limit then return end
   local said = 'operation "' .. c.p.ops[op + 1].instance .. '" would need ' .. string.format('%.0f', needed) .. ' parameter sets'
   if ranges then
@@ -43,7 +43,7 @@ function R.refuse_too_many(c, op, many, ranges)
     end
     said = said .. ' (new combinations of ' .. table.concat(counts, ', ') .. ')'
   end
-  error({ 'ParameterSetLimitExceeded', said .. '; limit ' .. limit })
+  error({ 'ParameterSetLimitExceeded', said .. '; limit ' .. string.format('%.0f', limit) })
 end
 
 function R.take(c, op, numbers)

@@ -7,10 +7,10 @@
 -- ARGV: none
 -- Returns: P.settle
 
--- given: {output channel, value, emission, element, truth, canonical}; false if the parameter set or its context failed of it
-local function stored(c, r, given, emission, now)
-  local limits, op = c.p.limits, R.op_of(r.id)
-  r.given = r.given + #given
+-- given: {output channel, value, element, truth, canonical}; false if the parameter set or its context failed of it
+local function stored(c, r, given, least, now)
+  local limits, op, emission = c.p.limits, R.op_of(r.id), r.emitted
+  r.given = r.given + math.max(#given, least)
   if limits.outputs >= 0 and r.given > limits.outputs then
     local said = '"' .. c.p.ops[op + 1].instance .. '" has given more than ' .. limits.outputs .. ' inputs, the limit outputs'
     try_again_or_fail(c, r, failure_of(c, r, emission > 0 and 'EmitLimitExceeded' or 'TooManyItems', said), now)
@@ -18,13 +18,10 @@ local function stored(c, r, given, emission, now)
   end
   local numbers = R.numbers_of(r.id)
   local ok, problem = pcall(function()
-    if limits.inputs >= 0 and c.numbers + #given > limits.inputs then
-      error({ 'InputLimitExceeded', 'the context would have ' .. (c.numbers + #given) .. ' inputs; limit ' .. limits.inputs })
-    end
+    S.count(c, #given)
     for _, one in ipairs(given) do
-      local channel = O.arrival(c, one[1], numbers)
-      local item = I.store(c, channel, one[2], numbers, one[3], one[4], I.locks_of(c, numbers), one[6], one[5])
-      if item then O.arrive(c, item, one[5]) end
+      local item = I.store(c, O.arrival(c, one[1], numbers), one[2], numbers, emission, one[3], one[5], one[4])
+      if item then O.arrive(c, item, one[4]) end
     end
   end)
   if ok then return true end
@@ -32,7 +29,7 @@ local function stored(c, r, given, emission, now)
   P.leave(c, r, 'dropped')
   drop(c, 'p' .. r.id)
   c.open = c.open - 1
-  S.fail(c, cmsgpack.pack({ reason = problem[1], message = problem[2] }))
+  S.fail(c, S.failure(c, problem[1], problem[2]))
   return false
 end
 
@@ -44,7 +41,7 @@ function KIND.completed(c, r, given, notes, result, now)
   if c.p.ops[op + 1].stage == 'output' then
     put(c, 'o' .. c.results, cmsgpack.pack({ op, r.id, result }))
     c.results = c.results + 1
-  elseif #given > 0 and not stored(c, r, given, r.emitted, now) then
+  elseif #given > 0 and not stored(c, r, given, 0, now) then
     return
   end
   P.count(c, op, 'completed')
@@ -53,7 +50,7 @@ end
 
 function KIND.emitted(c, r, given, emission, _, now)
   if emission ~= r.emitted then return end  -- of a further try: what is stored already is not stored again
-  if stored(c, r, given, emission, now) then
+  if stored(c, r, given, 1, now) then  -- one that gives nothing counts too: a generator must not go on for ever
     r.emitted = r.emitted + 1
     R.keep(c, r)
   end

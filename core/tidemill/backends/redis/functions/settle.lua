@@ -24,7 +24,7 @@ local function finish(c, r)
   P.leave(c, r, 'completed')
   drop(c, 'p' .. r.id)
   c.open = c.open - 1
-  if c.open == c.holding then S.quiet(c) end
+  if #c.holding > 0 or c.open == 0 then S.quiet(c) end
 end
 
 function P.fail(c, r, failure)

@@ -18,6 +18,7 @@ local function next_stage(c)
     return false
   end
   c.stage, c.failed_stage, c.dirty = following, '', true
+  c.sealed[stage] = c.numbers
   if following == 'output' then c.visible = c.numbers end
   for at, operation in ipairs(c.p.ops) do
     if operation.stage == following and c.stage == following and O.active(c, at - 1) then M.everything(c, at - 1) end
@@ -25,10 +26,19 @@ local function next_stage(c)
   return true
 end
 
+-- whether nothing can go on but what waits for the quiet: child contexts that are held open, and what waits for locks that their
+-- parameter sets keep meanwhile
+local function is_quiet(c)
+  if c.held then return false end
+  local others = c.open - #c.holding
+  if others == 0 then return true end
+  return #c.holding > 0 and c.leased == 0 and others == L.waiting(c)
+end
+
 function S.quiet(c)
   local on = true
-  while on and loaded[c.id] and c.open == c.holding and not c.held do
-    if c.holding > 0 then
+  while on and loaded[c.id] and is_quiet(c) do
+    if #c.holding > 0 then
       C.release(c)
     else
       on = S.guarded(c, function() on = take_defaults(c) or next_stage(c) end) and on
@@ -49,7 +59,8 @@ function S.fail(c, failure)
     for at = c.box_first, c.box_next - 1 do drop(c, 'b' .. at) end
     c.box_first = c.box_next
     L.clear(c)
-    c.promised, c.backlog, c.holding, c.held = 0, 0, 0, false
+    c.promised, c.backlog, c.holding, c.held = 0, 0, {}, false
+    c.forgiven = { c.numbers, c.taken }
     c.open = c.leased + #c.kids
     C.cancel(c)
   end

@@ -15,8 +15,8 @@ local loaded = {}   -- context id -> context, for the length of one call
 local plans = {}    -- digest -> plan; a cache of what the plan keys hold, good for as long as this server lives
 
 local FIELDS = { 'id', 'name', 'plan', 'strict', 'stage', 'failed_stage', 'held', 'closed', 'open', 'leased', 'backlog',
-  'taken', 'promised', 'inputs', 'given', 'numbers', 'visible', 'holding', 'depth', 'parent', 'owner', 'failure', 'lineage',
-  'box_first', 'box_next', 'results', 'failures', 'notes', 'satisfied', 'aux', 'kids' }
+  'taken', 'promised', 'inputs', 'given', 'numbers', 'visible', 'holding', 'depth', 'parent', 'place', 'owner', 'failure',
+  'lineage', 'box_first', 'box_next', 'results', 'failures', 'notes', 'satisfied', 'opened', 'sealed', 'forgiven', 'aux', 'kids' }
 
 local function begin(keys)
   local tag = keys[1]
@@ -41,9 +41,9 @@ end
 
 local function new_context(id, fields)
   local c = { id = id, stage = 'processing', failed_stage = '', held = false, closed = false, open = 0, leased = 0, backlog = 0,
-    taken = 0, promised = 0, inputs = 0, given = 0, numbers = 0, visible = -1, holding = 0, depth = 0, parent = '', owner = '',
-    failure = '', lineage = false, box_first = 0, box_next = 0, results = 0, failures = 0, notes = {}, satisfied = {}, aux = {},
-    kids = {}, set = {}, read = {}, dirty = true }
+    taken = 0, promised = 0, inputs = 0, given = 0, numbers = 0, visible = -1, holding = {}, depth = 0, parent = '', place = 0,
+    owner = '', failure = '', lineage = false, box_first = 0, box_next = 0, results = 0, failures = 0, notes = {}, satisfied = {}, opened = {},
+    sealed = {}, forgiven = { 0, 0 }, aux = {}, kids = {}, set = {}, read = {}, dirty = true }
   for name, value in pairs(fields) do c[name] = value end
   c.hash = key('c', id)
   c.p = plan_of(c.plan)

@@ -51,7 +51,7 @@ end
 
 -- known: {name, uids} -> {plan digest, how many inputs, {{number, value}…}}: what the context knows under uids
 local function known(a)
-  local c, gone = found(a[1])
+  local c, gone = taking(a[1])
   if not c then return gone end
   local out = {}
   for at, uid in ipairs(a[2]) do
