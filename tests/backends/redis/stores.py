@@ -21,7 +21,7 @@ from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.embedded import EmbeddedStore, bundled
 from tidemill.networks.backend import Backend
 
-__all__ = ["left_in", "server", "store"]
+__all__ = ["left_in", "program_of", "server", "store"]
 
 LASTING = (
     "plan",
@@ -43,10 +43,15 @@ LASTING = (
 @cache
 def server(kind: str) -> str:
     """Start a server, once, and return its URL; it ends with this process."""
+    return EmbeddedStore(program=program_of(kind), durability="none").start().url
+
+
+def program_of(kind: str) -> str:
+    """Return the program of a server, or skip what needs it."""
     program = bundled() if kind == "valkey" else shutil.which("redis-server")
     if program is None:
         pytest.skip("there is no redis-server on this machine, so nothing of this runs over redis")
-    return EmbeddedStore(program=program, durability="none").start().url
+    return program
 
 
 @asynccontextmanager

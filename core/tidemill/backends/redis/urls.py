@@ -187,14 +187,18 @@ def _options(scheme: str, text: str, query: str) -> dict[str, Any]:
 def connection(url: str | StoreURL, **settings: Any) -> Any:
     """Return a client of `redis.asyncio` for a store that runs already; nothing is connected to yet.
 
+    It repeats nothing by itself: whether a call whose reply was lost may be repeated, only its caller knows.
     ``settings`` go to every connection. Raises `StoreMisconfigured` for memory and embedded, which have no address.
     """
     import redis.asyncio
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
 
     said = store_url(url) if isinstance(url, str) else url
     if said.scheme in (MEMORY, EMBEDDED):
         raise StoreMisconfigured(f'"{said}" is no address to connect to; start it first', reason="InvalidStoreURL")
-    chosen = {**said.options, "db": said.database, "username": said.user, "password": said.password, **settings}
+    chosen = {**said.options, "db": said.database, "username": said.user, "password": said.password}
+    chosen = {"protocol": 2, "retry": Retry(NoBackoff(), 0), **chosen, **settings}
     if said.scheme == SENTINEL:
         return _primary(said, chosen)
     if said.scheme == "unix":
