@@ -110,34 +110,39 @@ def test_the_largest_and_the_smallest_numbers_are_kept(given: Given) -> None:
     assert (err, records[0]["result"]["f"]) == ("", [1.7976931348623157e308, 5e-324])
 
 
-def failure_of(code: int, records: list[dict[str, Any]]) -> tuple[str, str]:
-    (record,) = records
-    assert (code, record["status"], record["result"]) == (1, "failed", None)
-    return record["failure"]["reason"], record["failure"]["message"]
+def test_a_value_that_is_too_large(refused: Refused) -> None:
+    assert refused(json.dumps({"word": ["x", "x" * 10_000]})) == (
+        "error: ValueTooLarge at i.jsonl:2#/word/1",
+        '  "word": the value has more than 100 bytes, the limit value_bytes',
+    )
 
 
-def outcome(given: Given, lines: str) -> tuple[str, str]:
-    """Return (reason, message) whether it is refused before the run or fails the context."""
-    code, records, err = given(lines)
-    if code == 3:
-        assert records == []
-        head, message = err.split("\n", 1)
-        return head.removeprefix("error: ").split(" at ")[0], message
-    return failure_of(code, records)
+def test_more_inputs_than_a_context_may_have(refused: Refused) -> None:
+    assert refused(json.dumps({"n": list(range(20))})) == (
+        "error: InputLimitExceeded at i.jsonl:2",
+        "  20 inputs in one context; limit 8",
+    )
 
 
-def test_a_value_that_is_too_large(given: Given) -> None:
-    reason, message = outcome(given, json.dumps({"word": "x" * 10_000}) + "\n")
-    assert reason == "ValueTooLarge"
-    assert "word" in message
-    assert "100" in message
-    assert len(message) < 1000  # the value is not in it
+def test_inputs_of_every_context_count_too(cli: Callable[..., Any], given: Given) -> None:
+    assert given('{"n": [1, 2, 3, 4, 5, 6]}\n')[0] == 0
+    common = [argument for word in "abc" for argument in ("--input", f"word={word}")]
+    result = cli("run", "f.yaml", "--inputs", "i.jsonl", "-q", *common)
+    assert (result.code, result.out) == (3, "")
+    assert result.err == "error: InputLimitExceeded at i.jsonl:1\n  9 inputs in one context; limit 8\n"
+    result = cli("run", "f.yaml", "-q", "--input", f"word={'x' * 200}")
+    assert (result.code, result.out) == (3, "")
+    assert result.err.startswith("error: ValueTooLarge at --input word\n")
 
 
-def test_more_inputs_than_a_context_may_have(given: Given) -> None:
-    reason, message = outcome(given, json.dumps({"n": list(range(20))}) + "\n")
-    assert reason == "InputLimitExceeded"
-    assert "8" in message
+def test_what_comes_through_a_pipe_is_refused_with_its_line(
+    given: Given, process: Callable[..., Any], tmp_path: Path
+) -> None:
+    assert given("")[0] == 0  # the files are there
+    said = json.dumps({"n": list(range(20))}) + "\n"
+    result = process("run", "f.yaml", "--inputs", "-", "-q", cwd=tmp_path, said=said)
+    assert (result.code, result.out) == (3, "")
+    assert result.err == "error: InputLimitExceeded at stdin:1\n  20 inputs in one context; limit 8\n"
 
 
 def test_one_identity_with_one_value_is_one_input(given: Given) -> None:
@@ -146,11 +151,12 @@ def test_one_identity_with_one_value_is_one_input(given: Given) -> None:
     assert given(f"[{wanted}, {same}, {same}]\n")[1][0]["result"] == {"n": [1]}
 
 
-def test_one_identity_with_two_values_is_a_conflict(given: Given) -> None:
-    two = '[{"definition": "n", "value": 1, "uid": "u"}, {"definition": "n", "value": 2, "uid": "u"}]\n'
-    reason, message = outcome(given, two)
-    assert reason == "InputConflict"
-    assert "u" in message
+def test_one_identity_with_two_values_is_a_conflict(refused: Refused) -> None:
+    two = '[{"definition": "n", "value": 1, "uid": "u"}, {"definition": "n", "value": 2, "uid": "u"}]'
+    assert refused(two) == (
+        "error: InputConflict at i.jsonl:2#/1",
+        '  the uid "u" stands for 1 already; 2 needs one of its own',
+    )
 
 
 def test_names_and_values_that_a_terminal_would_act_on(given: Given, refused: Refused) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tidemill.cli.source import Source
     from tidemill.formats.inputs import InputSet
     from tidemill.model.input import Input
+    from tidemill.plan.plan import Plan
 
 __all__ = ["command"]
 
@@ -81,15 +82,15 @@ def command(
 
     set_up_logging()
     source = open_source(flow, allow_remote=allow_remote)
-    _compiled(source)
+    plan = _compiled(source)
     settings = Settings(output, strict, seed, max_contexts, workers, timeout, progress, level())
-    sets, total = _input_sets(source, arguments, file)
+    sets, total = _input_sets(source, plan, arguments, file)
     _few_enough(source, total, file)
     return execute(source.dataflow, sets, replace(settings, total=total, slow_inputs=total is None))
 
 
-def _compiled(source: Source) -> None:
-    """Say what is wrong with the data flow, with the lines of its file, before anything is run."""
+def _compiled(source: Source) -> Plan:
+    """Say what is wrong with the data flow, with the lines of its file, before anything is run; return its plan."""
     from tidemill.errors import InvalidFlow
     from tidemill.plan.compile import compile_plan
 
@@ -104,6 +105,7 @@ def _compiled(source: Source) -> None:
     if level() >= 0:
         for line in errors.problem_lines([*source.warnings, *source.locate(plan.warnings)], "warning"):
             errors.say(line)
+    return plan
 
 
 def _few_enough(source: Source, total: int | None, file: str | None) -> None:
@@ -116,20 +118,30 @@ def _few_enough(source: Source, total: int | None, file: str | None) -> None:
         raise ContextLimitExceeded(said, path=file or "/limits/contexts")
 
 
-def _input_sets(source: Source, arguments: tuple[str, ...], file: str | None) -> tuple[Iterable[InputSet], int | None]:
-    """Return the input sets, and how many there are if that is known before they are read."""
+def _input_sets(
+    source: Source, plan: Plan, arguments: tuple[str, ...], file: str | None
+) -> tuple[Iterable[InputSet], int | None]:
+    """Return the input sets, and how many there are if that is known before they are read.
+
+    One that no context could be opened with is refused: before the first is run, but for what comes through a pipe.
+    """
+    from tidemill.formats.fitting import Fitting
     from tidemill.formats.inputs import InputFile, InputSet, document_sets, input_of_argument
 
     definitions = source.dataflow.definitions
     given = [input_of_argument(argument, definitions) for argument in arguments]
+    fits = Fitting(plan, given, [f"--input {argument.partition('=')[0]}" for argument in arguments])
     if file is not None:
-        contexts = InputFile(file, definitions)
+        contexts = InputFile(file, definitions, fits)
         total = contexts.check() if contexts.repeatable else None
         return _with(given, contexts), total
     if source.inputs is not None:
         root = f"{source.file.document.prefix}/inputs" if source.file is not None else ""
         listed = list(document_sets(source.inputs, definitions, root=root))
+        for each in listed:
+            fits(each)
         return _with(given, listed), len(listed)
+    fits(InputSet(CONTEXT, [], "--input"))
     return [InputSet(CONTEXT, given)], 1
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -39,10 +39,13 @@ _ROWS = {".jsonl": read_json_lines, ".ndjson": read_json_lines, ".csv": read_csv
 
 @dataclass(frozen=True, slots=True)
 class InputSet:
-    """The inputs of one context, and its name."""
+    """The inputs of one context, and its name. ``where`` is the place that it was read from, ``places`` are those of
+    its inputs."""
 
     name: str
     inputs: list[Input]
+    where: str = ""
+    places: list[str] = field(default_factory=list)
 
 
 def input_of_argument(text: str, definitions: Mapping[str, Definition]) -> Input:
@@ -150,7 +153,8 @@ def document_sets(
     """
     if isinstance(value, Mapping):
         for name, said in value.items():
-            yield InputSet(str(name), list(_inputs(said, definitions, root + pointer(name))))
+            path = root + pointer(name)
+            yield _input_set(str(name), path, _inputs(said, definitions, path))
     elif isinstance(value, list):
         for at, said in enumerate(value):
             yield _record(said, definitions, root + pointer(at), f"{prefix}-{at + 1}")
@@ -165,23 +169,34 @@ def _record(said: Any, definitions: Mapping[str, Definition], path: str, name: s
         if not isinstance(given, str) or not given:
             message = f"the name of a context is a text that is not empty, not {type_name(given)} {shown(given)}"
             raise InvalidInput(message, reason="TypeMismatch", path=f"{path}/context")
-        return InputSet(given, list(_inputs(said["inputs"], definitions, f"{path}/inputs")))
-    return InputSet(name, list(_inputs(said, definitions, path)))
+        return _input_set(given, path, _inputs(said["inputs"], definitions, f"{path}/inputs"))
+    return _input_set(name, path, _inputs(said, definitions, path))
 
 
-def _inputs(said: Any, definitions: Mapping[str, Definition], path: str) -> Iterator[Input]:
+def _input_set(name: str, where: str, found: Iterable[tuple[str, Input]]) -> InputSet:
+    made = InputSet(name, [], where)
+    for place, item in found:
+        made.places.append(place)
+        made.inputs.append(item)
+    return made
+
+
+def _inputs(said: Any, definitions: Mapping[str, Definition], path: str) -> Iterator[tuple[str, Input]]:
+    """Yield (place, input)."""
     if isinstance(said, Mapping):
         for name, value in said.items():
             at = path + pointer(name)
             definition = _known(str(name), definitions, at)
             if isinstance(value, list) and _takes_several(definition):
                 for index, item in enumerate(value):
-                    yield input_of_value(definition, item, f"{at}/{index}")
+                    place = f"{at}/{index}"
+                    yield place, input_of_value(definition, item, place)
             else:
-                yield input_of_value(definition, value, at)
+                yield at, input_of_value(definition, value, at)
     elif isinstance(said, list):
         for index, item in enumerate(said):
-            yield _item(item, definitions, f"{path}/{index}")
+            place = f"{path}/{index}"
+            yield place, _item(item, definitions, place)
     else:
         message = f"expected the inputs of a context: a mapping or a list, got {type_name(said)} {shown(said)}"
         raise InvalidInput(message, reason="TypeMismatch", path=path)
@@ -215,11 +230,12 @@ class InputFile:
     Iterating reads it from the beginning, one context in memory at a time; standard input can be read only once.
     Contexts without a name are called by file and line. Raises `InvalidDocument`, `InvalidInput` and
     `DuplicateContext`, whose path is ``file:line`` (with ``#`` and a JSON pointer into the line), or a JSON pointer
-    into the document.
+    into the document. ``fits`` is called with each input set until the file has been checked, and may refuse it.
     """
 
     source: str
     definitions: Mapping[str, Definition]
+    fits: Callable[[InputSet], None] | None = None
     document: Document | None = field(default=None, init=False)
 
     @property
@@ -229,7 +245,9 @@ class InputFile:
 
     def check(self) -> int:
         """Read the file once to the end, so that nothing runs on half of it; return how many contexts it has."""
-        return sum(1 for _ in self)
+        count = sum(1 for _ in self)
+        self.fits = None
+        return count
 
     def __iter__(self) -> Iterator[InputSet]:
         suffix = Path(self.source).suffix.lower()
@@ -264,12 +282,17 @@ class InputFile:
         for row in _ROWS[suffix](file, source):
             where, name = f"{source}:{row.line}", f"{label}:{row.line}"
             if suffix == ".csv":
-                yield self._csv_row(row, where, name), where
+                yield self._fitting(self._csv_row(row, where, name)), where
             else:
-                yield _record(row.value, self.definitions, f"{where}#", name), where
+                yield self._fitting(_record(row.value, self.definitions, f"{where}#", name)), where
+
+    def _fitting(self, found: InputSet) -> InputSet:
+        if self.fits is not None:
+            self.fits(found)
+        return found
 
     def _csv_row(self, row: Row, where: str, name: str) -> InputSet:
-        inputs = []
+        inputs: list[Input] = []
         for column, text in row.value.items():
             if column == "context" and column not in self.definitions:
                 name = text or name
@@ -277,7 +300,7 @@ class InputFile:
             definition = _known(column, self.definitions, where)
             if text or CANONICAL.get(definition.primitive.lower()) in ("str", "bytes"):
                 inputs.append(input_of_value(definition, _typed(definition, text, where), where))
-        return InputSet(name, inputs)
+        return InputSet(name, inputs, where, [where] * len(inputs))
 
     def _document(self) -> Iterator[tuple[InputSet, str]]:
         if self.document is None:
@@ -286,6 +309,8 @@ class InputFile:
         while True:
             try:
                 found = next(sets, None)
+                if found is not None:
+                    self._fitting(found)
             except InvalidInput as error:
                 line = lines_of(self.document, [error.path]).get(error.path, 1)
                 message = f"{error.message} ({self.source}, line {line})"
