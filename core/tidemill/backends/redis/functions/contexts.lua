@@ -30,9 +30,19 @@ local function publish(a)
   return 'OK'
 end
 
+-- whether the owner has opened this context: then it says so again, because it has not heard of it
+local function own(name, owner)
+  if owner == '' then return false end
+  local id = redis.call('HGET', K.names, name)
+  if id then return context(id).owner == owner end
+  return redis.call('LPOS', key('inbox', owner), name) ~= false
+end
+
 -- open: {name, plan digest, offers, strict, hold, owner, lineage} -> 'OK', 'PLAN' (publish it first) or 'DUPLICATE'
 local function open(a)
-  if redis.call('HEXISTS', K.names, a[1]) == 1 or redis.call('HEXISTS', key('ended'), a[1]) == 1 then return 'DUPLICATE' end
+  if redis.call('HEXISTS', K.names, a[1]) == 1 or redis.call('HEXISTS', key('ended'), a[1]) == 1 then
+    return own(a[1], a[6]) and 'OK' or 'DUPLICATE'
+  end
   if not plan_of(a[2]) then return 'PLAN' end
   local id = tostring(redis.call('INCR', K.serial))
   S.open(id, { name = a[1], plan = a[2], strict = a[4], owner = a[6], lineage = a[7] }, a[3], a[5])
@@ -93,7 +103,6 @@ end
 -- While a library is loaded the language has no `pairs`, so each is named. What drains work may run when memory is short.
 local DRAINS = { 'allow-oom' }
 redis.register_function('tidemill_1_publish', step(publish))
-redis.register_function('tidemill_1_open', step(open))
 redis.register_function('tidemill_1_add', step(add))
 redis.register_function({ function_name = 'tidemill_1_close', callback = step(close), flags = DRAINS })
 redis.register_function({ function_name = 'tidemill_1_cancel', callback = step(cancel), flags = DRAINS })

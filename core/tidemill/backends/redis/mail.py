@@ -1,0 +1,167 @@
+"""Submits contexts and hears of their ends, many in one call.
+
+What is submitted while a call is under way goes out with the next one, so batches come by themselves. Whoever opened a
+context is told of its end through a list of its own, its *inbox*; an ending stays in the store until it has been read.
+Neighbours: `functions/submitting.lua`, `backends.redis.backend`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from redis.exceptions import ConnectionError, ResponseError, TimeoutError
+
+from tidemill.backends.redis.client import Client
+from tidemill.errors import DuplicateContext
+
+__all__ = ["Mailbox", "duplicate", "patiently"]
+
+Thing = TypeVar("Thing")
+
+AT_ONCE = 64
+"""Contexts that one call opens."""
+OFFERS = 256
+"""Inputs that one call brings, unless a single context has more."""
+BYTES = 1 << 20
+"""Encoded values that one call brings, unless a single context has more."""
+READ = 200
+"""Endings that one call reads."""
+PAUSES = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS", "OOM", "BUSY", "TRYAGAIN", "MISCONF")
+"""Answers of a store that will take the same call later."""
+
+logger = logging.getLogger("tidemill.store")
+
+
+async def patiently(call: Callable[[], Awaitable[Thing]], what: str) -> Thing:
+    """Make a call that may be repeated until the store has answered it. Says so when it waits, and when it is over."""
+    wait, waited = 0.05, False
+    while True:
+        try:
+            answer = await call()
+        except (ConnectionError, TimeoutError, OSError) as error:
+            said = str(error) or type(error).__name__
+        except ResponseError as error:
+            said = str(error)
+            if not said.startswith(PAUSES):
+                raise
+        else:
+            if waited:
+                logger.warning("the store answers again")
+            return answer
+        if not waited:
+            logger.warning("the store does not take %s now, which is tried again: %s", what, said)
+        waited = True
+        await asyncio.sleep(wait * random.uniform(0.5, 1.0))
+        wait = min(wait * 2, 5.0)
+
+
+class Mailbox:
+    """Opens contexts for one owner, whose name nobody else has, and calls back with their endings."""
+
+    def __init__(self, client: Client, owner: str) -> None:
+        self.owner = owner
+        self._client = client
+        self._waiting: deque[tuple[list[Any], asyncio.Future[None]]] = deque()
+        self._expected: dict[str, Callable[[bytes], None]] = {}
+        self._sending: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._plans: dict[str, bytes] = {}
+        self.crashed: Callable[[BaseException], None] = lambda error: logger.error("reading endings failed: %s", error)
+
+    # -- out --------------------------------------------------------------------------------------------------------
+
+    def submit(self, request: list[Any], ended: Callable[[bytes], None]) -> asyncio.Future[None]:
+        """Open a context: ``request`` is {name, plan digest, offers, strict, hold, lineage}. Return what is done when
+        the store has it, or raises `DuplicateContext`; ``ended`` is called with its ending, not before."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if request[0] in self._expected:
+            self._refuse("", done, duplicate(request[0]))
+            return done
+        self._waiting.append((request, done))
+        self._expected[request[0]] = ended
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send())
+        return done
+
+    async def _send(self) -> None:
+        await asyncio.sleep(0)  # whoever submits is about to submit more
+        while self._waiting:
+            batch = self._batch()
+            try:
+                send = partial(self._client.call, "submit", self.owner, [request for request, _ in batch])
+                answers = await patiently(send, "new contexts")
+            except BaseException as error:
+                for request, done in batch:
+                    self._refuse(request[0], done, error)
+                if not isinstance(error, Exception):
+                    raise
+                continue
+            for (request, done), answer in zip(batch, answers, strict=True):
+                if answer == b"OK":
+                    if not done.done():
+                        done.set_result(None)
+                else:
+                    self._refuse(request[0], done, duplicate(request[0]))
+            self.listen()
+
+    def _batch(self) -> Sequence[tuple[list[Any], asyncio.Future[None]]]:
+        found: list[tuple[list[Any], asyncio.Future[None]]] = []
+        offers = size = 0
+        while self._waiting and len(found) < AT_ONCE:
+            given = self._waiting[0][0][2]
+            offers += len(given)
+            size += sum(len(offer[1]) for offer in given)
+            if found and (offers > OFFERS or size > BYTES):
+                break
+            found.append(self._waiting.popleft())
+        return found
+
+    def _refuse(self, name: str, done: asyncio.Future[None], error: BaseException) -> None:
+        self._expected.pop(name, None)
+        if not done.done():
+            done.set_exception(error)
+
+    # -- in ---------------------------------------------------------------------------------------------------------
+
+    def listen(self) -> None:
+        """Read endings for as long as some are expected."""
+        if self._expected and (self._reading is None or self._reading.done()):
+            self._reading = asyncio.create_task(self._read())
+            self._reading.add_done_callback(self._stopped)
+
+    def _stopped(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.crashed(error)
+
+    async def _read(self) -> None:
+        read: list[bytes] = []
+        while self._expected or read:
+            look = partial(self._client.call, "endings", self.owner, READ, read)
+            found = await patiently(look, "questions for results")
+            read = [name for name, _ in found]
+            for name, raw in found:
+                ended = self._expected.pop(name.decode(), None)
+                if ended is not None and raw:
+                    ended(raw)
+            if not found and self._expected:
+                await patiently(partial(self._client.filled, "inbox", self.owner), "whoever waits for results")
+
+    async def close(self) -> None:
+        """Stop sending and reading. What has been read is said to have been."""
+        for task in (self._sending, self._reading):
+            if task is not None and not task.done():
+                if self._expected:
+                    task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+
+def duplicate(name: str) -> DuplicateContext:
+    """Return the error of a name that is taken."""
+    said = f'there is a context "{name}" already; a context is known by its name, so give this one another'
+    return DuplicateContext(said)
