@@ -25,6 +25,7 @@ __all__ = [
     "Lost",
     "OperationImplementationNetwork",
     "Released",
+    "RemoteNetwork",
     "Report",
     "Subflow",
 ]
@@ -116,4 +117,23 @@ class OperationImplementationNetwork(Protocol):
 
     async def lose(self, worker: str) -> int:
         """Take everything back that a vanished worker held, and return how much it was."""
+        ...
+
+
+class RemoteNetwork(Protocol):
+    """The same, as a process uses it that shares a store with others."""
+
+    async def exchange(
+        self, worker: str, reports: Sequence[Report], want: int, nonce: bytes
+    ) -> tuple[Sequence[ParameterSet], float | None]:
+        """Settle ``reports`` and lease up to ``want`` parameter sets; return them, and the seconds until a delayed one
+        is due (None: there is none).
+
+        A call whose reply is lost is repeated, with the same ``nonce``, until the store has answered: it gets the same
+        answer, and nothing is settled twice. Raises `Fenced`.
+        """
+        ...
+
+    async def rung(self, worker: str) -> bool:
+        """Wait a while for the bell of a worker that got less than it wanted; say whether there may be work now."""
         ...

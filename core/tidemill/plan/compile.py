@@ -37,6 +37,7 @@ def compile_plan(dataflow: DataFlow) -> Plan:
     reaches = reachable(operations)
     return Plan(
         digest=digest_of(dataflow),
+        dataflow=dataflow,
         operations=operations,
         definitions=MappingProxyType(_definitions(dataflow, operations)),
         seed=tuple(dataflow.seed),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tidemill.errors import Problem
+from tidemill.model.dataflow import DataFlow
 from tidemill.model.definition import Definition
 from tidemill.model.input import Input, Origin
 from tidemill.model.limits import Limits
@@ -93,10 +94,12 @@ class Plan:
     """A compiled data flow.
 
     ``digest`` is ``sha256:`` and the hash of everything that the plan says; ``warnings`` are findings that do not
-    forbid running it. ``reaches[i]`` are the operations that outputs of operation ``i`` can lead to.
+    forbid running it. ``reaches[i]`` are the operations that outputs of operation ``i`` can lead to. ``dataflow`` is
+    what it was compiled from; who edits that compiles it again.
     """
 
     digest: str
+    dataflow: DataFlow
     operations: tuple[PlannedOperation, ...]
     definitions: Mapping[str, Definition]
     seed: tuple[Input, ...]

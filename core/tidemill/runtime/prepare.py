@@ -70,10 +70,17 @@ class Prepared:
 
 
 class Implementations:
-    """The implementations of the plans that are run, entered; leaving it leaves them."""
+    """The implementations of the plans that are run, entered; leaving it leaves them.
 
-    def __init__(self) -> None:
+    With ``pool`` only those of its operations are entered, one that cannot be is told by whoever asks for it, and data
+    flows that say the same are one plan: so it is for a worker, which is handed whatever others have published.
+    """
+
+    def __init__(self, pool: str | None = None) -> None:
         self.prepared: dict[PlannedOperation, Prepared] = {}
+        self._pool = pool
+        self._refused: dict[PlannedOperation, TidemillError] = {}
+        self._digests: dict[str, Plan] = {}
         self._plans: dict[int, Plan] = {}
         self._flows: list[DataFlow] = []
         self._stack = contextlib.AsyncExitStack()
@@ -100,15 +107,26 @@ class Implementations:
         if known is not None:
             return known
         plan = compile_plan(dataflow)
+        if self._pool is not None:
+            plan = self._digests.setdefault(plan.digest, plan)
         for operation in plan.operations:
-            implementation = find_implementation(operation.operation, plan.implementations)
-            _refuse_unfitting(operation, implementation)
-            config = plan.configs.get(operation.instance)
-            entered = await self._instance(implementation, operation, config, (*above, dataflow))
-            self.prepared[operation] = prepare(operation, entered, plan.limits)
+            if operation not in self.prepared and self._pool in (None, operation.operation.pool):
+                await self._prepare(plan, operation, (*above, dataflow))
         self._plans[id(dataflow)] = plan
         self._flows.append(dataflow)  # as long as its id is in use
         return plan
+
+    async def _prepare(self, plan: Plan, operation: PlannedOperation, above: tuple[DataFlow, ...]) -> None:
+        try:
+            implementation = find_implementation(operation.operation, plan.implementations)
+            _refuse_unfitting(operation, implementation)
+            config = plan.configs.get(operation.instance)
+            entered = await self._instance(implementation, operation, config, above)
+            self.prepared[operation] = prepare(operation, entered, plan.limits)
+        except TidemillError as error:
+            if self._pool is None:
+                raise
+            self._refused[operation] = error
 
     async def _instance(
         self,
@@ -131,6 +149,8 @@ class Implementations:
         try:
             return self.prepared[operation]
         except KeyError:
+            if operation in self._refused:
+                raise self._refused[operation] from None
             said = f'the implementation of "{operation.instance}" has not been entered'
             raise OperationImplementationNotInstantiated(said, path=operation.instance) from None
 

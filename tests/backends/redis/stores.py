@@ -36,6 +36,8 @@ LASTING = (
     "beats",
     "said",
     "epoch",
+    "flow",
+    "last",
 )
 """Kinds of keys that belong to the shard, or to whoever asks for an ending, and not to a context."""
 

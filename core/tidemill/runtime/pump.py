@@ -1,0 +1,202 @@
+"""The pump: what runs in a process that shares a store with others. It leases parameter sets, calls their operations
+and reports, in one call of the store for all that has gathered.
+
+There is one task that talks to the store, and one for each parameter set. What is completed while a call is under way
+travels with the next one, so under load batches come by themselves. Where there is nothing to do it waits for a bell.
+Neighbours: `runtime.calls` (one parameter set), `runtime.runner` (the same over memory), `networks.implementations`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from typing import cast
+
+from tidemill.engine.parameters import ParameterSet
+from tidemill.errors import TidemillError
+from tidemill.networks.backend import Backend
+from tidemill.networks.implementations import Emitted, Failed, Released, RemoteNetwork, Report
+from tidemill.networks.inputs import InputNetwork
+from tidemill.runtime.calls import GRACE, Caller
+from tidemill.runtime.failures import failure_of
+from tidemill.runtime.prepare import Implementations
+
+__all__ = ["SLOTS", "Pump"]
+
+SLOTS = 64
+"""Parameter sets that run at once in one process, unless told otherwise."""
+REPORTS = 256
+"""Reports that one call brings at most, so that no call holds the store for long."""
+
+logger = logging.getLogger("tidemill.pump")
+
+
+class Pump:
+    """Runs what a store has ready, as the runner of the id ``runner``, up to ``slots`` at once.
+
+    ``counts`` has how many of its reports were of each kind, ``trips`` how many calls of the store have succeeded.
+    """
+
+    def __init__(
+        self,
+        network: RemoteNetwork,
+        inputs: InputNetwork,
+        implementations: Implementations,
+        *,
+        runner: str,
+        slots: int = SLOTS,
+    ) -> None:
+        self.runner = runner
+        self.slots = slots
+        self.paused = False
+        self.counts: Counter[str] = Counter()
+        self.trips = 0
+        self.inputs = inputs
+        self.implementations = self
+        self._network = network
+        # A call reads inputs and, when it is a generator's, reports by `cycle`: for that the pump is the backend.
+        self._caller = Caller(cast(Backend, self), runner, implementations, {})
+        self._running: dict[asyncio.Task[None], ParameterSet] = {}
+        self._reports: list[tuple[Report, asyncio.Future[None] | None]] = []
+        self._stopping = False
+        self._cancelled = False
+        self._crash: BaseException | None = None
+        self._sleep: asyncio.Future[None] | None = None
+        self._bell: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> int:
+        """How many parameter sets are being run."""
+        return len(self._running)
+
+    # -- the task that talks to the store -----------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Lease, call and report, until it has been stopped and nothing runs any more.
+
+        Raises `Fenced` when the store holds the runner to be dead: whatever still runs here is not to go on.
+        """
+        try:
+            while not (self._stopping and not self._running and not self._reports):
+                due = await self._exchange()
+                if self._crash is not None:
+                    raise self._crash
+                if not self._reports and not (self._stopping and not self._running):
+                    await self._rest(due)
+        finally:
+            for task in self._running:
+                task.cancel()
+            if self._bell is not None:
+                self._bell.cancel()
+            self._caller.close()
+
+    async def _exchange(self) -> float | None:
+        """Report what there is, start what comes back, and return the seconds until something else is due."""
+        batch, self._reports = self._reports[:REPORTS], self._reports[REPORTS:]
+        want = 0 if self._stopping or self.paused else max(0, self.slots - len(self._running))
+        reports = [report for report, _ in batch]
+        leased, due = await self._network.exchange(self.runner, reports, want, secrets.token_bytes(16))
+        self.trips += 1
+        for report, heard in batch:
+            self.counts[type(report).__name__.lower()] += 1
+            if heard is not None and not heard.done():
+                heard.set_result(None)
+        for parameter_set in leased:
+            task = asyncio.create_task(self._call(parameter_set))
+            self._running[task] = parameter_set
+            task.add_done_callback(self._ended)
+        if len(leased) < want and self._bell is None:
+            self._bell = asyncio.create_task(self._listen())
+        return due
+
+    async def _rest(self, seconds: float | None) -> None:
+        """Wait until there is something to report or to lease, for so many seconds at most."""
+        loop = asyncio.get_running_loop()
+        self._sleep = loop.create_future()
+        timer = None if seconds is None else loop.call_later(seconds, self._wake)
+        try:
+            await self._sleep
+        finally:
+            self._sleep = None
+            if timer is not None:
+                timer.cancel()
+        await asyncio.sleep(0)  # what ends in the same turn of the loop is reported with it
+
+    def _wake(self) -> None:
+        if self._sleep is not None and not self._sleep.done():
+            self._sleep.set_result(None)
+
+    async def _listen(self) -> None:
+        """Wait for the bell of this runner."""
+        try:
+            while not await self._network.rung(self.runner):
+                pass
+        finally:
+            self._bell = None
+            self._wake()
+
+    # -- calls --------------------------------------------------------------------------------------------------------
+
+    async def _call(self, parameter_set: ParameterSet) -> None:
+        lease = parameter_set.leases
+        try:
+            report = await self._caller.call(parameter_set)
+        except asyncio.CancelledError as error:  # by `_cancel`, or by the operation itself
+            if self._cancelled:
+                report = Released(parameter_set)
+            else:
+                report = Failed(parameter_set, failure_of(parameter_set, error))
+        except TidemillError as error:  # there is no code for it here
+            report = Failed(parameter_set, failure_of(parameter_set, error))
+        if report is not None:
+            report.lease = lease
+            self._reports.append((report, None))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.pop(task, None)
+        if not task.cancelled() and task.exception() is not None:
+            self._crash = task.exception()
+        self._wake()
+
+    async def cycle(self, worker: str, reports: Sequence[Report], want: int) -> Sequence[ParameterSet]:
+        """Report what a generator has yielded along with all else, and wait until the store has it."""
+        for report in reports:
+            assert isinstance(report, Emitted)
+            heard: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._reports.append((report, heard))
+            self._wake()
+            await heard
+        return ()
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    def pause(self, paused: bool) -> None:
+        """Lease nothing more for a while, or go on."""
+        if self.paused != paused:
+            self.paused = paused
+            self._wake()
+
+    async def drain(self, grace: float) -> None:
+        """Take nothing more, give what runs ``grace`` seconds, and hand the rest back; `run` returns then.
+
+        What cannot be cancelled, such as a thread, stays leased until whoever ends this process hands it back.
+        """
+        self._stopping = True
+        self._wake()
+        if self._running:
+            await asyncio.wait(list(self._running), timeout=grace)
+        if self._running:
+            self._cancelled = True
+            stubborn = [one for one in self._running.values() if not self._caller.can_cancel(one)]
+            for task, parameter_set in self._running.items():
+                if parameter_set not in stubborn:
+                    task.cancel()
+            await asyncio.wait(list(self._running), timeout=2 * GRACE)
+        for task, parameter_set in list(self._running.items()):
+            logger.warning('the operation "%s" goes on after the grace time', parameter_set.operation.instance)
+            task.remove_done_callback(self._ended)
+            self._running.pop(task)
+        self._wake()
