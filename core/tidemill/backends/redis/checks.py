@@ -7,6 +7,7 @@ Neighbours: `functions` (what is called there), `refusals` (what a server says n
 
 from __future__ import annotations
 
+import asyncio
 import re
 import statistics
 import time
@@ -16,11 +17,13 @@ from typing import Any
 
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
+from tidemill.backends.redis.embedded import EmbeddedStore
 from tidemill.backends.redis.library import LAYOUT, assembled
 from tidemill.backends.redis.refusals import store_error
+from tidemill.backends.redis.urls import StoreURL, connection, store_url
 from tidemill.errors import FunctionLibraryMissing, StoreError, StoreMisconfigured, StoreReadOnly
 
-__all__ = ["ARGUMENTS", "CLIENT", "DURABILITY", "Finding", "commands", "examine", "require"]
+__all__ = ["ARGUMENTS", "CLIENT", "DURABILITY", "Finding", "commands", "examine", "examined", "require"]
 
 LEAST = {"redis": (7, 0), "valkey": (7, 2)}
 """The oldest versions with everything that the functions use."""
@@ -33,6 +36,9 @@ SLOW = 0.005
 """Seconds of a round trip above which it is said that it will be felt."""
 
 ROUNDS = 20
+
+PATIENCE = 5.0
+"""Seconds that a store which is only looked at may take for an answer."""
 
 CLIENT = ("BLPOP", "DEL", "EXISTS", "FCALL", "FUNCTION LIST", "FUNCTION LOAD", "GET", "LREM", "LRANGE", "SET", "ZADD",
           "ZRANGEBYSCORE", "ZREM")  # fmt: skip
@@ -108,6 +114,28 @@ async def examine(redis: Any, where: str, *, tag: str, durability: str = "always
     except (RedisError, OSError) as error:
         raise store_error(error, where) from error
     return found
+
+
+def examined(url: str, *, durability: str = "always") -> list[Finding]:
+    """Return every finding about the store at a URL, or about one of this machine that is started for it.
+
+    Raises `StoreError` for what is no URL, and where the store cannot be asked at all.
+    """
+    said = store_url(url)
+    if said.scheme == "memory":
+        return [Finding("store", "ok", "memory: this process, and nothing to look at")]
+    if said.scheme == "embedded":
+        with EmbeddedStore(said.path or None) as store:
+            return asyncio.run(_looked_at(store_url(store.url), durability))
+    return asyncio.run(_looked_at(said, durability))
+
+
+async def _looked_at(url: StoreURL, durability: str) -> list[Finding]:
+    redis = connection(url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE)
+    try:
+        return await examine(redis, url.shown, tag=f"{{tm{LAYOUT}:0}}", durability=durability)
+    finally:
+        await redis.aclose()
 
 
 async def _info(redis: Any) -> dict[str, Any]:
@@ -201,8 +229,8 @@ def _memory(info: dict[str, Any]) -> Finding:
     used, limit = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     if limit and used > 0.9 * limit:
         do = "raise maxmemory, or wait until contexts have ended; at the limit nothing new is taken"
-        return Finding("memory", "warn", f"{used} of {limit} bytes", "StoreFull", "less than 90 %", do)
-    return Finding("memory", "ok", f"{used} of {limit} bytes" if limit else f"{used} bytes, without a limit")
+        return Finding("used memory", "warn", f"{used} of {limit} bytes", "StoreFull", "less than 90 %", do)
+    return Finding("used memory", "ok", f"{used} of {limit} bytes" if limit else f"{used} bytes, without a limit")
 
 
 def _unseen(info: dict[str, Any]) -> Finding:
