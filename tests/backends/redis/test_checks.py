@@ -45,6 +45,8 @@ async def redis(url: str) -> AsyncIterator[Any]:
         await client.execute_command("REPLICAOF", "NO", "ONE")
         for name in names:
             await client.config_set(name, before[name])
+        while (await client.info("persistence"))["aof_rewrite_in_progress"]:
+            pass  # a server that writes its first append-only file does not end when it is asked to
         await client.config_resetstat()
         await client.flushall()
         await client.function_flush()
