@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from tidemill.operation.remap import RemapConfig, remap
     from tidemill.orchestrator.memory import MemoryOrchestrator
     from tidemill.orchestrator.outcome import Outcome, Progress
+    from tidemill.orchestrator.redis import RedisOrchestrator
     from tidemill.orchestrator.run import run
     from tidemill.plan.compile import compile_plan
     from tidemill.runtime.config import BaseConfig, config, field
@@ -134,6 +135,7 @@ __all__ = [
     "Parameter",
     "Problem",
     "Progress",
+    "RedisOrchestrator",
     "RemapConfig",
     "RemapFailure",
     "RunDataFlowConfig",
@@ -237,6 +239,7 @@ _HOMES = {
         "Outcome",
         "Progress",
     ),
+    "tidemill.orchestrator.redis": ("RedisOrchestrator",),
     "tidemill.orchestrator.run": ("run",),
     "tidemill.plan.compile": ("compile_plan",),
     "tidemill.runtime.config": (

@@ -255,6 +255,7 @@ def test_what_a_validator_gave_stands_for_what_it_was_given(gives: Definition) -
         assert targets(made) == [taker]
         assert doors(made) == [("from_seed", 0, ())]
         assert (made.origin, made.definition, made.operation, made.index) == (("check", "y"), gives, check, 0)
+        assert (made.stands_for, alone.stands_for) == (before, None)
         assert made.validator is None
         assert made is channels.validated(alone, channels.given(before, RAW))
         assert made is not alone

@@ -97,7 +97,7 @@ def test_what_counts_once_comes_by_origin_then_definition_then_value() -> None:
 
 def test_what_counts_once_comes_by_the_origin_that_it_stands_for() -> None:
     plan = plan_of(operation("v", "x", outputs={"o": ONCE}))
-    none, *stand = (Channel(("v", "o"), ONCE, plan.instances["v"], 0, origin) for origin in (None, "mail", "seed"))
+    none, *stand = (Channel(("v", "o"), ONCE, plan.instances["v"], 0, origin) for origin in (None, "A", "seed"))
     assert order(item(0, 1, channel=stand[1]), item(1, 2, channel=stand[0]), item(2, 3, channel=none)) == [2, 1, 0]
     assert order(item(0, 5, channel=none), item(1, 1, channel=seed_channel("XX"))) == [1, 0]
 

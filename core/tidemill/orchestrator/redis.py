@@ -1,0 +1,225 @@
+"""The orchestrator over a store: contexts live in Redis or Valkey, and any process that shares it may work on them.
+
+``async with RedisOrchestrator(url) as orchestrator: async with orchestrator(dataflow) as octx: …``, as with the one in
+memory. This process works on what is ready too, unless ``workers`` is 0; then that is left to worker processes.
+Neighbours: `orchestrator.running`, `runtime.pump`, `backends.redis`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from tidemill.backends.redis.backend import RedisBackend
+from tidemill.backends.redis.checks import require
+from tidemill.backends.redis.client import Client
+from tidemill.backends.redis.embedded import EmbeddedStore
+from tidemill.backends.redis.urls import store_url
+from tidemill.errors import ContextClosed, StoreMisconfigured
+from tidemill.model.dataflow import DataFlow
+from tidemill.model.input import Input
+from tidemill.networks.backend import Counts
+from tidemill.orchestrator.outcome import Progress
+from tidemill.orchestrator.running import OrchestratorContext, Run, bound
+from tidemill.plan.compile import compile_plan
+from tidemill.plan.plan import Plan
+from tidemill.runtime.prepare import Implementations
+from tidemill.runtime.pump import Pump
+
+__all__ = ["RedisOrchestrator", "RedisOrchestratorContext"]
+
+OPEN_AT_ONCE = 2000
+"""Contexts of one run that are in the store at once unless told otherwise."""
+GRACE = 10.0
+"""Seconds that operations have for ending when whoever runs them leaves."""
+REFRESH = 0.5
+"""Seconds between two looks at the counters while somebody asks how far the run is."""
+
+
+class RedisOrchestrator:
+    """Runs data flows over the store at ``url`` ("embedded": one of this machine, started for it).
+
+    ``workers`` are the parameter sets that run at once in this process; with 0 others have to. ``max_ctxs`` bounds
+    the contexts of a run that are open at once, ``lineage`` keeps their inputs for `Outcome.lineage`. ``durability``
+    is what the store has to be (always, fast, none), ``prefix`` begins the names of its keys.
+
+    Raises `StoreError` when it is entered and the store is not to be used.
+    """
+
+    def __init__(
+        self,
+        url: str = "embedded",
+        *,
+        max_ctxs: int | None = None,
+        workers: int | None = None,
+        lineage: bool = False,
+        durability: str = "always",
+        prefix: str = "tm",
+    ) -> None:
+        self.url = url
+        self.max_ctxs = bound("max_ctxs", max_ctxs)
+        self.workers = bound("workers", workers, least=0)
+        self.lineage = lineage
+        self.durability = durability
+        self.prefix = prefix
+        self.store = ""
+        self._stack = contextlib.AsyncExitStack()
+
+    @classmethod
+    def withconfig(cls, config: Mapping[str, Any] | None = None) -> RedisOrchestrator:
+        """Return an orchestrator configured by a mapping of its keywords."""
+        return cls(**(config or {}))
+
+    async def __aenter__(self) -> RedisOrchestrator:
+        said = store_url(self.url)
+        if said.scheme == "memory":
+            raise StoreMisconfigured('"memory" is no store; use MemoryOrchestrator', reason="NotAStore")
+        self.store = self.url
+        async with self._stack:
+            if said.scheme == "embedded":
+                embedded = EmbeddedStore(said.path or None)
+                self._stack.enter_context(embedded)
+                self.store = embedded.url
+            self._stack = self._stack.pop_all()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._stack.aclose()
+
+    def __call__(self, dataflow: DataFlow, *, strict: bool = True) -> RedisOrchestratorContext:
+        """Return the context in which a data flow is run. ``strict``: the first failed operation fails its context."""
+        return RedisOrchestratorContext(self, dataflow, strict)
+
+
+class RedisOrchestratorContext(OrchestratorContext):
+    """A data flow being run over a store."""
+
+    def __init__(self, parent: RedisOrchestrator, dataflow: DataFlow, strict: bool) -> None:
+        super().__init__(dataflow, strict)
+        self.parent = parent
+        self.owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._stack = contextlib.AsyncExitStack()
+        self._before: dict[str, Counts] = {}
+        self._now: dict[str, Counts] = {}
+        self._looking: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> RedisOrchestratorContext:
+        parent = self.parent
+        async with self._stack:
+            client = Client(parent.store, prefix=parent.prefix, name=self.owner)
+            self._stack.push_async_callback(client.close)
+            await require(client.redis, store_url(parent.store).shown, tag=client.tag, durability=parent.durability)
+            await client.load()
+            self.backend = RedisBackend(client, owner=self.owner, lineage=parent.lineage)
+            self._stack.push_async_callback(self.backend.shut)
+            self.backend.mail.crashed = self.crashed
+            if parent.workers == 0:
+                self.plan: Plan = compile_plan(self.dataflow)
+            else:
+                await self._work()
+            await self.backend.publish(self.plan)
+            self._before = self._now = await self.backend.counts(self.plan)
+            self._stack = self._stack.pop_all()
+        self._began = time.monotonic()
+        return self
+
+    async def _work(self) -> None:
+        """Begin to run in this process what is ready in the store."""
+        implementations = await self._stack.enter_async_context(Implementations())
+        self.plan = await implementations.enter(self.dataflow)
+        self.backend.compile = implementations.enter
+        network = self.backend.implementations
+        slots = {} if self.parent.workers is None else {"slots": self.parent.workers}
+        self._pump = Pump(network, self.backend.inputs, implementations, runner=self.owner, **slots)
+        pumping = asyncio.create_task(self._pump.run())
+        pumping.add_done_callback(self._stopped)
+        self._stack.push_async_callback(self._drain, pumping)
+
+    async def _drain(self, pumping: asyncio.Task[None]) -> None:
+        if not pumping.done():
+            await self._pump.drain(GRACE)
+        await asyncio.gather(pumping, return_exceptions=True)
+        await self.backend.implementations.lose(self.owner)
+
+    def _stopped(self, pumping: asyncio.Task[None]) -> None:
+        if not pumping.cancelled() and (error := pumping.exception()) is not None:
+            self.crashed(error)
+
+    async def __aexit__(self, *exc: object) -> None:
+        self.crashed(ContextClosed("the orchestrator context that runs this data flow has been left"))
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+        await self._stack.aclose()
+
+    # -- how far it is ------------------------------------------------------------------------------------------------
+
+    def progress(self) -> Progress:
+        """Return how far everything is that this context has been asked to run, as it was seen a moment ago.
+
+        What others run of the same data flow in the same store counts too.
+        """
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+        return Progress(
+            elapsed=time.monotonic() - self._began,
+            contexts=dict(self.counts),
+            operations={name: _since(self._before[name], now) for name, now in self._now.items()},
+            blocked={},
+        )
+
+    async def _look(self) -> None:
+        self._now = await self.backend.counts(self.plan)
+        await asyncio.sleep(REFRESH)
+
+    def begin(self, strict: bool, halt: asyncio.Event | None) -> Run:
+        """Return a run that opens contexts in the store."""
+        return _RedisRun(self, strict, halt, self.parent.max_ctxs or OPEN_AT_ONCE)
+
+
+def _since(before: Counts, now: Counts) -> Counts:
+    names = Counts.__dataclass_fields__
+    return Counts(**{name: getattr(now, name) - getattr(before, name) for name in names})
+
+
+class _RedisRun(Run):
+    octx: RedisOrchestratorContext
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._opening: set[asyncio.Future[None]] = set()
+        self._error: BaseException | None = None
+
+    def open(self, name: str, inputs: list[Input]) -> None:
+        if self._error is not None:
+            raise self._error
+        backend = self.octx.backend
+        done = backend.begin(
+            name, self.octx.plan, inputs, lambda raw: self.settled(backend.ending_of(raw)), strict=self.strict
+        )
+        self._opening.add(done)
+        done.add_done_callback(lambda opened: self._opened_or_not(name, opened))
+
+    def _opened_or_not(self, name: str, opened: asyncio.Future[None]) -> None:
+        self._opening.discard(opened)
+        if not opened.cancelled() and (error := opened.exception()) is not None:
+            self._error = self._error or error
+            self.refused(name)
+
+    async def fed(self) -> None:
+        while self._opening:
+            await asyncio.wait(self._opening)
+        if self._error is not None:
+            raise self._error
+
+    async def cancel(self, name: str) -> None:
+        while self._opening:
+            await asyncio.wait(self._opening)
+        with contextlib.suppress(ContextClosed):  # it has ended just now
+            await self.octx.backend.cancel(name)
