@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.runtime.beside import DEADLINE
-from tests.runtime.in_processes import die, get_pid, hold, loop_for_ever
+from tests.runtime.in_processes import detach, die, get_pid, hold, kill_the_guard, loop_for_ever
+from tidemill.runtime import families
 from tidemill.runtime.children import Reading, outcome_of
 from tidemill.runtime.processes import ChildDied, ChildTimeout, Pool, _exit_text, _serve_one, encode_call, kill, one_off
 
@@ -152,6 +153,7 @@ def test_a_process_whose_end_was_seen_can_be_killed_without_harm() -> None:
 def test_a_child_for_one_call_has_a_session_of_its_own_and_sends_one_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
     sessions: list[bool] = []
     monkeypatch.setattr(os, "setsid", lambda: sessions.append(True))
+    monkeypatch.setattr(families, "guarded_worker", lambda connection: None)
     ours, theirs = multiprocessing.Pipe(duplex=False)
     _serve_one(theirs, _call(get_pid))
     assert sessions == [True]
@@ -159,6 +161,63 @@ def test_a_child_for_one_call_has_a_session_of_its_own_and_sends_one_outcome(mon
     with pytest.raises(EOFError):
         ours.recv_bytes()
     ours.close()
+
+
+# -- what a call leaves behind ----------------------------------------------------------------------------------------
+
+
+async def _left(door: socket.socket) -> None:
+    """Wait until the process that has connected is gone."""
+    loop = asyncio.get_running_loop()
+    connection, _ = await loop.sock_accept(door)
+    with connection:
+        connection.setblocking(False)
+        assert await loop.sock_recv(connection, 1) == b""
+
+
+@pytest.mark.parametrize(
+    ("then", "ends"), [("return", "returned"), ("raise", "raised"), ("wait", ChildTimeout), ("exit", ChildDied)]
+)
+async def test_what_has_detached_itself_ends_with_its_call(door: socket.socket, then: str, ends: Any) -> None:
+    call = _call(detach, address=door.getsockname(), then=then)
+    async with asyncio.timeout(DEADLINE):
+        running = asyncio.create_task(asyncio.to_thread(one_off, call, 3.0, lambda process: None))
+        await _left(door)
+        if isinstance(ends, str):
+            assert (await running)[0] == ends
+        else:
+            with pytest.raises(ends):
+                await running
+
+
+@pytest.mark.parametrize(("then", "ends"), [("return", "returned"), ("raise", "raised"), ("wait", ChildTimeout)])
+async def test_what_has_detached_itself_ends_with_its_call_in_the_pool(
+    pool: Pool, door: socket.socket, then: str, ends: Any
+) -> None:
+    running = asyncio.create_task(pool.run(_call(detach, address=door.getsockname(), then=then), 3.0))
+    await _left(door)
+    if isinstance(ends, str):
+        assert (await running)[0] == ends
+    else:
+        with pytest.raises(ends):
+            await running
+    assert (await pool.run(_call(get_pid), None))[0] == "returned"
+
+
+async def test_what_has_detached_itself_ends_with_the_pool(pool: Pool, door: socket.socket) -> None:
+    running = asyncio.create_task(pool.run(_call(detach, address=door.getsockname(), then="wait"), None))
+    loop = asyncio.get_running_loop()
+    connection, _ = await loop.sock_accept(door)
+    with connection:
+        await asyncio.to_thread(pool.close)
+        assert await loop.sock_recv(connection, 1) == b""
+    running.cancel()
+    await asyncio.wait([running])
+
+
+def test_a_call_that_kills_its_guard_ends_with_it() -> None:
+    with pytest.raises(ChildDied, match="SIGKILL"):
+        one_off(_call(kill_the_guard), DEADLINE, lambda process: None)
 
 
 # -- what is sent -----------------------------------------------------------------------------------------------------

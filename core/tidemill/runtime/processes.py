@@ -1,7 +1,8 @@
 """Processes for operations that need a core of their own, or that cannot be trusted to end.
 
 `Pool` keeps children and gives each one call at a time; `one_off` starts a child for one call. In both, a child that
-dies or outlives its time takes its own call with it and nothing else. Neighbour: `runtime.children`, the other side.
+dies or outlives its time takes its own call with it and nothing else, and what a call has started ends with it.
+Neighbours: `runtime.children`, the other side; `runtime.families`, who belongs to whom.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.context
 import os
 import pickle
 import signal
 from collections.abc import Callable
 from typing import Any
 
+from tidemill.runtime import families
 from tidemill.runtime.children import Outcome, Reading, outcome_of, run_encoded
 from tidemill.runtime.located import Place, locate
 
@@ -50,6 +53,40 @@ def _context() -> Any:
     return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
 
 
+class _PoolProcess(multiprocessing.context.ForkServerProcess):
+    """A child of the pool: what its call has started is ended before it."""
+
+    def terminate(self) -> None:
+        """End the process, and all below it."""
+        if self.pid is not None and self.is_alive():
+            families.end_descendants(self.pid)
+        super().terminate()
+
+
+class _PoolContext(multiprocessing.context.ForkServerContext):
+    Process = _PoolProcess
+
+
+def _run_in_pool(*call: Any) -> bytes:
+    """Run one call in a child of the pool, which goes on; what the call has started does not."""
+    if not families.KNOWN:
+        return run_encoded(*call)
+    before = families.descendants(os.getpid()) if _has_children() else []
+    try:
+        return run_encoded(*call)
+    finally:
+        if _has_children():
+            families.end_descendants(os.getpid(), but=before)
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
 class Pool:
     """Child processes that stay, started at the first call."""
 
@@ -64,8 +101,9 @@ class Pool:
         from pebble import ProcessExpired, ProcessPool
 
         if self._pool is None:
-            self._pool = ProcessPool(max_workers=self.size, context=_context())
-        future = self._pool.schedule(run_encoded, args=list(call), timeout=seconds)
+            context = _PoolContext() if families.KNOWN else _context()
+            self._pool = ProcessPool(max_workers=self.size, context=context, initializer=families.adopt)
+        future = self._pool.schedule(_run_in_pool, args=list(call), timeout=seconds)
         try:
             return outcome_of(await asyncio.wrap_future(future))
         except ProcessExpired as error:
@@ -89,8 +127,9 @@ def _exit_text(code: int | None) -> str:
 
 
 def _serve_one(connection: Any, call: Call) -> None:
-    """Run one call in a child of its own, in a session of its own so that its descendants can be killed with it."""
+    """Run one call in a child of its own, which its family does not outlive."""
     os.setsid()
+    families.guarded_worker(connection)
     connection.send_bytes(run_encoded(*call))
     connection.close()
 
@@ -109,6 +148,8 @@ def one_off(call: Call, seconds: float | None, started: Callable[[Any], None]) -
         if not ready:
             raise ChildTimeout(f"it has not returned within {seconds:g} s; its process was killed")
         try:
+            if ours not in ready:  # somebody whom the process has left behind may hold the other end
+                raise EOFError
             return outcome_of(ours.recv_bytes())
         except (EOFError, OSError) as error:
             process.join()
@@ -121,8 +162,10 @@ def one_off(call: Call, seconds: float | None, started: Callable[[Any], None]) -
 
 
 def kill(process: Any) -> None:
-    """Kill a process of `one_off` and all its descendants that did not leave its session."""
+    """Kill a process of `one_off` and all its descendants; where families are not known, those in its session."""
     try:
+        if families.KNOWN and process.is_alive():
+            families.end_descendants(process.pid)
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):  # it has no session of its own yet
