@@ -29,6 +29,25 @@ wrong = DataFlow(Operation("a"), flow={"zz": {}})
 """
 
 
+ROUND = """
+from tidemill import DataFlow, RunDataFlowConfig, op, run_dataflow
+
+@op(name="leave_a_trace", inputs={}, outputs={})
+def leave_a_trace():
+    open("ran", "w").close()
+
+def flow(name):
+    made = DataFlow(leave_a_trace, implementations={run_dataflow.op.name: run_dataflow})
+    made.operations[name] = run_dataflow.op._replace(instance_name=name)
+    return made
+
+first, second = flow("b"), flow("a")
+first.configs["b"] = RunDataFlowConfig(dataflow=second)
+second.configs["a"] = RunDataFlowConfig(dataflow=first)
+first.update(auto_flow=True)
+"""
+
+
 @pytest.fixture
 def validate(cli: Callable[..., Any], tmp_path: Path) -> Callable[[str], Any]:
     (tmp_path / "flows_here.py").write_text(textwrap.dedent(FLOW))
@@ -90,6 +109,18 @@ def test_a_data_flow_of_a_module_has_paths_without_a_file(validate: Callable[[st
     (only,) = report["errors"]
     assert (only["reason"], only["path"]) == ("UnknownOperation", "/flow/zz")
     assert only["message"].endswith("(has: a)")
+
+
+def test_data_flows_of_a_module_that_run_each_other_are_refused_before_anything_runs(
+    cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "round_here.py").write_text(ROUND)
+    said = "a data flow runs itself: b → a → b; run a data flow that ends instead"
+    for verb in ("validate", "run"):
+        result = cli(verb, "round_here:first", cwd=tmp_path)
+        assert (result.code, result.out.removeprefix("round_here:first: invalid: 1 error, 0 warnings\n")) == (3, "")
+        assert result.err == f"error: SubflowCycle at /configs/b\n  {said}\n"
+    assert not (tmp_path / "ran").exists()
 
 
 def test_the_current_folder_is_searched_once(validate: Callable[[str], Any], tmp_path: Path) -> None:

@@ -85,7 +85,9 @@ def test_operations_that_are_missing(error: One) -> None:
 
 
 def test_operations_that_are_a_list(error: One) -> None:
-    assert error("operations: [a]\n")[:2] == ("TypeMismatch", "/operations")
+    assert error("operations: [a]\n") == (
+        "TypeMismatch", "/operations", "expected a mapping, got list ['a'] (f.yaml, line 1)",
+    )  # fmt: skip
 
 
 def test_no_operations(error: One) -> None:
@@ -141,13 +143,21 @@ def test_two_definitions_of_one_name(error: One) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
-    [("a\\nb", "cannot be seen: U+000A"), ("x" * 300, "300 characters, the limit is 253"), ("\\u202e", "U+202E")],
+    ("written", "name", "said"),
+    [
+        ("a\\nb", "a\nb", "the name holds characters that cannot be seen: U+000A; it is 'a\\nb'"),
+        ("\\u202e", "\u202e", "the name holds characters that cannot be seen: U+202E; it is '\\u202e'"),
+        (
+            "x" * 300,
+            "x" * 300,
+            f"the name has 300 characters, the limit is 253; it is '{'x' * 199}… (302 characters)",
+        ),
+    ],
+    ids=["line", "direction", "long"],
 )
-def test_a_name_that_no_operation_can_have(name: str, said: str, error: One) -> None:
-    reason, _, message = error(f'operations:\n  "{name}": {{name: a}}\n')
-    assert reason == "InvalidName"
-    assert said in message
+def test_a_name_that_no_operation_can_have(written: str, name: str, said: str, error: One) -> None:
+    text = f'operations:\n  "{written}": {{name: a}}\n'
+    assert error(text) == ("InvalidName", f"/operations/{name}", f"{said} (f.yaml, line 2)")
 
 
 def test_a_name_that_looks_like_a_path_is_only_a_name(findings: Findings) -> None:
@@ -186,7 +196,14 @@ def test_a_key_that_is_there_twice(error: One) -> None:
 
 def test_a_bomb_of_aliases(error: One) -> None:
     lines = ["a0: &a0 [x, x, x, x]", *(f"a{at}: &a{at} [*a{at - 1}, *a{at - 1}, *a{at - 1}]" for at in range(1, 40))]
-    assert error("\n".join(lines))[:2] == ("AliasesNotAllowed", "/a0")
+    said = "&a0 is an anchor; write the value out in place (f.yaml, line 1, column 5)"
+    assert error("\n".join(lines)) == ("AliasesNotAllowed", "/a0", said)
+
+
+def test_a_data_flow_that_holds_itself(error: One) -> None:
+    text = "&a\noperations:\n  sub: {name: dffml.dataflow.run}\nconfigs:\n  sub: {dataflow: *a}\n"
+    said = "&a is an anchor; write the value out in place (f.yaml, line 1, column 1)"
+    assert error(text) == ("AliasesNotAllowed", "", said)
 
 
 @pytest.mark.parametrize("scalar", ["no", "012", "1:20", "2026-01-01"])
@@ -198,10 +215,17 @@ def test_a_value_that_readers_of_yaml_take_differently(scalar: str, findings: Fi
     assert only["message"].endswith(f'write "{scalar}" for text (f.yaml, line 9)')
 
 
-@pytest.mark.parametrize("scalar", [".nan", "-.inf", "1e999"])
-def test_a_seed_that_is_not_finite(scalar: str, error: One) -> None:
+@pytest.mark.parametrize(
+    ("scalar", "said"),
+    [
+        (".nan", ".nan is not a finite number; give a finite number or null"),
+        ("-.inf", "-.inf is not a finite number; give a finite number or null"),
+        ("1e999", "'1e999' is larger than any float; give a finite number"),
+    ],
+)
+def test_a_seed_that_is_not_finite(scalar: str, said: str, error: One) -> None:
     text = f"{BASE}seed:\n- {{definition: status, value: {scalar}}}\n"
-    assert error(text)[:2] == ("NotFinite", "/seed/0/value")
+    assert error(text) == ("NotFinite", "/seed/0/value", f"{said} (f.yaml, line 9, column 31)")
 
 
 @pytest.mark.parametrize(
@@ -234,6 +258,8 @@ def test_half_a_surrogate_pair(cli: Callable[..., Any], tmp_path: Path) -> None:
     result = cli("validate", "f.json", "-o", "json")
     (only,) = json.loads(result.out)["errors"]
     assert (result.code, only["reason"], only["path"]) == (3, "InvalidUnicode", "/configs/a")
+    said = "holds half a surrogate pair, which is no character (f.json, line 1, column 37)"
+    assert only["message"] == f"'\\ud800' {said}"
 
 
 @pytest.mark.parametrize("name", ["f.yaml", "f.json"])

@@ -53,7 +53,8 @@ def test_anchors_and_aliases_are_refused(text: str, path: str, said: str, parser
 def test_a_bomb_of_aliases_is_refused_before_it_is_built(parser: Any) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 9)}]" for at in range(1, 12)]
-    assert refused("\n".join(lines), parser)[:2] == ("AliasesNotAllowed", "/a0")
+    said = "&a0 is an anchor; write the value out in place (f.yaml, line 1, column 5)"
+    assert refused("\n".join(lines), parser) == ("AliasesNotAllowed", "/a0", said)
 
 
 @pytest.mark.parametrize(
@@ -141,12 +142,14 @@ def test_an_integer_of_too_many_digits_is_refused(parser: Any) -> None:
     assert refused("a: " + "9" * 5000, parser)[:2] == ("IntegerOutOfRange", "/a")
 
 
-@pytest.mark.parametrize("text", ['a: "\\ud800"', 'a: "\\ud83d\\ude00"'])
-def test_half_a_surrogate_pair_is_refused(text: str, parser: Any) -> None:
-    reason, path, message = refused(text, parser)
-    assert reason == "InvalidUnicode"
-    assert path in ("/a", "f.yaml:1:7")  # the parsers notice it at different times
-    message.encode()
+@pytest.mark.parametrize("pair", ["\\ud800", "\\ud83d\\ude00"])
+def test_half_a_surrogate_pair_is_refused(pair: str, parser: Any) -> None:
+    if parser is yaml.CSafeLoader:  # the parsers notice it at different times
+        path, said = "f.yaml:1:7", "the escape is no character; write characters above U+FFFF as \\U0001F600"
+    else:
+        path = "/a"
+        said = f"'{pair}' holds half a surrogate pair, which is no character (f.yaml, line 1, column 4)"
+    assert refused(f'a: "{pair}"', parser) == ("InvalidUnicode", path, said)
 
 
 def test_half_a_surrogate_pair_as_a_whole_document_is_refused(parser: Any) -> None:
