@@ -17,6 +17,7 @@ STRANGERS = "The backends do not know each other"
 PURE = "What decides does no I/O and reads no clock"
 REDIS = "Only the Redis backend talks to Redis"
 KUBERNETES = "Only the operator knows Kubernetes"
+WORKER = "The worker is built on the core, and the core does not know it"
 
 BREACHES = {
     "upward": ("model/__init__.py", "import tidemill.plan", LAYERS),
@@ -28,6 +29,7 @@ BREACHES = {
     "the model rolls dice": ("model/__init__.py", "import random", PURE),
     "a runner talks to Redis": ("runtime/__init__.py", "import redis", REDIS),
     "the core talks to Kubernetes": ("orchestrator/__init__.py", "import kubernetes", KUBERNETES),
+    "the core starts a worker in its process": ("cli/__init__.py", "import tidemill_worker.supervisor", WORKER),
     "the core uses kopf": ("__init__.py", "import kopf", KUBERNETES),
 }
 

@@ -1,0 +1,128 @@
+"""The beats of a worker: what keeps its leases, and how it sees that others have lost theirs.
+
+A lease is over for others when they have seen the count of a worker unchanged for its length by their own monotonic
+clock, and for the worker itself a margin earlier, counted from when its last good beat was sent. So clocks that differ,
+jump or stand still change nothing. Neighbours: `kernel` (what happens to a worker that cannot even notice).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+
+from redis.exceptions import RedisError
+
+from tidemill.backends.redis.workers import RedisWorkers
+from tidemill.errors import TidemillError
+from tidemill_worker.kernel import DeathTimer, boottime
+from tidemill_worker.metrics import Metrics
+
+__all__ = ["Beating", "LeaseLost", "Watching"]
+
+FORGET = 20
+"""Lengths of a lease after which a worker that was not heard of any more is forgotten."""
+
+logger = logging.getLogger("tidemill.worker")
+
+
+class LeaseLost(Exception):
+    """The leases of this worker are over, or about to be: its runners have to end before they are given to others."""
+
+
+class Watching:
+    """Watches the counts of other workers. ``expire`` is called for one that has been silent for ``lease`` seconds."""
+
+    def __init__(self, lease: float, expire: Callable[[str, str], Awaitable[None]]) -> None:
+        self._lease = lease
+        self._expire = expire
+        self._seen: dict[str, tuple[str, float, float]] = {}
+
+    async def look(self, others: dict[str, str], asked: float, answered: float) -> None:
+        """Take in the counts of an answer. It was asked for and answered at these times, by the monotonic clock: a
+        count was first seen at the latest when it was answered, and seen again at the earliest when it was asked."""
+        for worker, count in others.items():
+            known, since, _ = self._seen.get(worker, ("", answered, answered))
+            if known != count:
+                since = answered
+            self._seen[worker] = (count, since, answered)
+            if not count.isdecimal() or asked - since >= self._lease:
+                del self._seen[worker]
+                await self._expire(worker, count)
+        old = [one for one, (_, _, last) in self._seen.items() if answered - last > FORGET * self._lease]
+        for worker in old:
+            del self._seen[worker]
+
+
+class Beating:
+    """Beats for one worker, until it is cancelled or `LeaseLost`."""
+
+    def __init__(
+        self, workers: RedisWorkers, worker: str, *, lease: float, every: float, margin: float, timer: DeathTimer,
+        metrics: Metrics, heard: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._workers = workers
+        self._worker = worker
+        self._lease = lease
+        self._every = every
+        self._margin = margin
+        self._timer = timer
+        self._metrics = metrics
+        self._heard = heard
+        self._count = 0
+        self._watching = Watching(lease, self._expire)
+        self._looking: asyncio.Task[None] | None = None
+
+    def begin(self, sent: float) -> None:
+        """Count the lease from when hello was sent, by `boottime`."""
+        self._good = sent
+        self._timer.arm(sent + self._lease - self._margin)
+
+    async def run(self) -> None:
+        """Beat. Raises `LeaseLost`."""
+        try:
+            while True:
+                sent = boottime()
+                good = await self._beat(sent)
+                over = self._good + self._lease - 1.5 * self._margin
+                if boottime() >= over:
+                    raise LeaseLost("the store has not answered for too long")
+                pause = self._every if good else self._every * random.uniform(0.2, 0.5)
+                await asyncio.sleep(max(0.0, min(sent + pause, over) - boottime()))
+        finally:
+            if self._looking is not None:
+                self._looking.cancel()
+
+    async def _beat(self, sent: float) -> bool:
+        asked = time.monotonic()
+        left = self._good + self._lease - 1.5 * self._margin - sent
+        try:
+            beat = await asyncio.wait_for(self._workers.beat(self._worker, self._count + 1), max(0.01, left))
+        except (RedisError, OSError, TimeoutError, TidemillError) as error:
+            self._metrics.beats.labels("failed").inc()
+            logger.warning("a beat failed: %s: %s", type(error).__name__, error)
+            return False
+        if beat is None:
+            self._metrics.beats.labels("gone").inc()
+            raise LeaseLost("others have held this worker to be dead")
+        self._count += 1
+        self._good = sent
+        self._timer.arm(sent + self._lease - self._margin)
+        self._metrics.beats.labels("ok").inc()
+        self._heard()
+        if self._looking is None or self._looking.done():  # to take much back may take longer than a beat
+            self._looking = asyncio.create_task(self._watching.look(beat.others, asked, time.monotonic()))
+        return True
+
+    async def _expire(self, worker: str, count: str) -> None:
+        with contextlib.suppress(RedisError, OSError, TimeoutError, TidemillError):  # the next beats see it again
+            many = await self._workers.expire(worker, count)
+            if many is not None:
+                self._metrics.expired.inc()
+                self._metrics.taken_back.labels("expired").inc(many)
+                logger.warning(
+                    "the worker %s is dead; %d parameter sets that it held are handed out again", worker, many
+                )

@@ -1,0 +1,38 @@
+"""What a worker counts. Labels are words of this program, never of a data flow, so their number is bounded."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+__all__ = ["Metrics"]
+
+
+class Metrics:
+    """The metrics of one worker, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+
+        def counter(name: str, about: str, *labels: str) -> Counter:
+            return Counter(f"tidemill_worker_{name}", about, labels, registry=self.registry)
+
+        def gauge(name: str, about: str) -> Gauge:
+            return Gauge(f"tidemill_worker_{name}", about, registry=self.registry)
+
+        self.reports = counter("reports", "Reports that the store has taken, by kind", "kind")
+        self.beats = counter("beats", "Beats, by how they went", "result")
+        self.ended = counter("runners_ended", "Runners that have ended, by cause", "cause")
+        self.taken_back = counter("taken_back", "Parameter sets taken back from runners and workers, by cause", "cause")
+        self.expired = counter("expired", "Other workers that this one has found dead")
+        self.lives = counter("lives", "How often the worker has begun under a new id")
+        self.runners = gauge("runners", "Runners that are ready")
+        self.running = gauge("running", "Parameter sets that are being run")
+        self.slots = gauge("slots", "Parameter sets that can be run at once")
+        self.paused = gauge("paused", "1 while nothing is taken because memory is short")
+        self.memory = gauge("memory_bytes", "Bytes of memory that the worker uses")
+        self.memory_limit = gauge("memory_limit_bytes", "Bytes of memory that the worker may use; 0: no limit")
+        self.silence = gauge("silence_seconds", "Seconds since the store has answered")
+
+    def text(self) -> bytes:
+        """Return all of them in the format that Prometheus reads."""
+        return generate_latest(self.registry)

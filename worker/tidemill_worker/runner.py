@@ -1,0 +1,122 @@
+"""A runner: the process of a worker that runs operations. It talks to the store itself and is told by its supervisor
+when to pause and when to end. ``python -m tidemill_worker.runner`` is how the supervisor starts it.
+
+Nothing here has to survive: whatever kills the process, the supervisor says what was lost. Neighbours: `runtime.pump`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from tidemill.backends.redis.backend import RedisBackend
+from tidemill.backends.redis.client import Client
+from tidemill.errors import TidemillError
+from tidemill.networks.implementations import Fenced
+from tidemill.runtime.find import find_operation
+from tidemill.runtime.orphans import die_with_parent
+from tidemill.runtime.prepare import Implementations
+from tidemill.runtime.pump import Pump
+from tidemill_worker.channel import Channel
+from tidemill_worker.settings import Settings
+
+__all__ = ["FENCED", "ORPHANED", "Runner", "main"]
+
+FENCED = 3
+"""Exit code of a runner that the store holds to be dead."""
+ORPHANED = 4
+"""Exit code of a runner whose supervisor has gone."""
+TELL = 0.5
+"""Seconds between two reports of how much has been done."""
+
+
+class Runner:
+    """Runs operations as ``runner``, until ``channel`` says that it is to end."""
+
+    def __init__(self, channel: Channel, settings: Settings, runner: str) -> None:
+        self._channel = channel
+        self._settings = settings
+        self._runner = runner
+
+    async def run(self) -> None:
+        """Run until it has been drained, or the store holds it to be dead (`Fenced`)."""
+        settings = self._settings
+        client = Client(
+            settings.store.get_secret_value(), prefix=settings.prefix, timeout=settings.timeout, name=self._runner
+        )
+        backend = RedisBackend(client)
+        backend.implementations.pool = settings.pool
+        try:
+            async with Implementations(settings.pool) as implementations:
+                backend.compile = implementations.enter
+                pump = Pump(
+                    backend.implementations, backend.inputs, implementations, runner=self._runner, slots=settings.slots
+                )
+                self._channel.send(ready=True, problems=self._missing())
+                beside = [asyncio.create_task(self._listen(pump)), asyncio.create_task(self._tell(pump))]
+                try:
+                    await pump.run()
+                finally:
+                    for task in beside:
+                        task.cancel()
+                    self._channel.send(**_said(pump))
+        finally:
+            await backend.shut()
+
+    def _missing(self) -> list[str]:
+        """Return what is wrong with the operations that have to be there."""
+        found = []
+        for name in self._settings.operations:
+            try:
+                find_operation(name)
+            except TidemillError as error:
+                found.append(error.message)
+        return found
+
+    async def _listen(self, pump: Pump) -> None:
+        while (said := await self._channel.receive()) is not None:
+            if "pause" in said:
+                pump.pause(bool(said["pause"]))
+            if "drain" in said:
+                await pump.drain(float(said["drain"]))
+        os._exit(ORPHANED)  # the supervisor has gone, and with it the lease
+
+    async def _tell(self, pump: Pump) -> None:
+        before: dict[str, Any] = {}
+        while True:
+            said = _said(pump)
+            if said != before:
+                self._channel.send(**said)
+                before = said
+            await asyncio.sleep(TELL)
+
+
+def _said(pump: Pump) -> dict[str, Any]:
+    return {"counts": dict(pump.counts), "running": pump.running, "trips": pump.trips}
+
+
+async def _serve(end: socket.socket) -> None:
+    channel = await Channel.over(end)
+    said = await channel.receive()
+    if said is None:
+        os._exit(ORPHANED)
+    await Runner(channel, Settings(**said["settings"]), said["runner"]).run()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run as the child of the process ``arguments[0]``, told by the socket ``arguments[1]``."""
+    die_with_parent(int(arguments[0]))
+    end = socket.socket(fileno=int(arguments[1]))
+    end.set_inheritable(False)
+    try:
+        asyncio.run(_serve(end))
+    except Fenced:
+        os._exit(FENCED)  # whatever runs here is somebody else's now
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
