@@ -20,6 +20,7 @@ from typing import Any
 from tidemill.runtime import families
 from tidemill.runtime.children import Outcome, Reading, outcome_of, run_encoded
 from tidemill.runtime.located import Place, locate
+from tidemill.runtime.orphans import die_with_parent
 
 __all__ = ["ChildDied", "ChildTimeout", "Pool", "encode_call", "one_off"]
 
@@ -67,6 +68,12 @@ class _PoolContext(multiprocessing.context.ForkServerContext):
     Process = _PoolProcess
 
 
+def _begin() -> None:
+    """Begin as a child of the pool: it has what its calls leave behind, and ends when this process is killed."""
+    families.adopt()
+    die_with_parent()
+
+
 def _run_in_pool(*call: Any) -> bytes:
     """Run one call in a child of the pool, which goes on; what the call has started does not."""
     if not families.KNOWN:
@@ -102,7 +109,7 @@ class Pool:
 
         if self._pool is None:
             context = _PoolContext() if families.KNOWN else _context()
-            self._pool = ProcessPool(max_workers=self.size, context=context, initializer=families.adopt)
+            self._pool = ProcessPool(max_workers=self.size, context=context, initializer=_begin)
         future = self._pool.schedule(_run_in_pool, args=list(call), timeout=seconds)
         try:
             return outcome_of(await asyncio.wrap_future(future))

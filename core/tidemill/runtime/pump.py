@@ -20,9 +20,10 @@ from tidemill.errors import TidemillError
 from tidemill.networks.backend import Backend
 from tidemill.networks.implementations import Emitted, Failed, Released, RemoteNetwork, Report
 from tidemill.networks.inputs import InputNetwork
-from tidemill.runtime.calls import GRACE, Caller
+from tidemill.runtime.calls import GRACE, Caller, running_in
 from tidemill.runtime.failures import failure_of
 from tidemill.runtime.prepare import Implementations
+from tidemill.runtime.watch import LoopWatch
 
 __all__ = ["SLOTS", "Pump"]
 
@@ -66,6 +67,10 @@ class Pump:
         self._crash: BaseException | None = None
         self._sleep: asyncio.Future[None] | None = None
         self._bell: asyncio.Task[None] | None = None
+        self._implementations = implementations
+        self._watched = 0
+        self._watch = LoopWatch((), running_in)
+        self._caller.noticed = self._watch.noticed
 
     @property
     def running(self) -> int:
@@ -79,6 +84,7 @@ class Pump:
 
         Raises `Fenced` when the store holds the runner to be dead: whatever still runs here is not to go on.
         """
+        self._watch.start()
         try:
             while not (self._stopping and not self._running and not self._reports):
                 due = await self._exchange()
@@ -91,6 +97,7 @@ class Pump:
                 task.cancel()
             if self._bell is not None:
                 self._bell.cancel()
+            self._watch.stop()
             self._caller.close()
 
     async def _exchange(self) -> float | None:
@@ -104,6 +111,7 @@ class Pump:
             self.counts[type(report).__name__.lower()] += 1
             if heard is not None and not heard.done():
                 heard.set_result(None)
+        self._know()
         for parameter_set in leased:
             task = asyncio.create_task(self._call(parameter_set))
             self._running[task] = parameter_set
@@ -111,6 +119,14 @@ class Pump:
         if len(leased) < want and self._bell is None:
             self._bell = asyncio.create_task(self._listen())
         return due
+
+    def _know(self) -> None:
+        """Watch the operations of plans that were met since the last time."""
+        prepared = list(self._implementations.prepared.items())
+        if len(prepared) > self._watched:
+            new = prepared[self._watched :]
+            self._watch.know((one.code, op.instance, one.timeout) for op, one in new if one.code is not None)
+            self._watched = len(prepared)
 
     async def _rest(self, seconds: float | None) -> None:
         """Wait until there is something to report or to lease, for so many seconds at most."""

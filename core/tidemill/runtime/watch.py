@@ -84,8 +84,7 @@ class LoopWatch:
         self.blocked: dict[str, float] = {}
         self.noticed: dict[Any, float] = {}
         self._codes: dict[CodeType, list[tuple[str, float | None]]] = {}
-        for code, instance, timeout in codes:
-            self._codes.setdefault(code, []).append((instance, timeout))
+        self.know(codes)
         self._running = running
         self._beat = time.monotonic()
         self._stop = threading.Event()
@@ -108,6 +107,11 @@ class LoopWatch:
         self._stop.set()
         if self._handle is not None:
             self._handle.cancel()
+
+    def know(self, codes: Iterable[tuple[CodeType, str, float | None]]) -> None:
+        """Watch these operations too."""
+        for code, instance, timeout in codes:
+            self._codes[code] = [*self._codes.get(code, ()), (instance, timeout)]
 
     def _look(self) -> None:
         said: tuple[str, float] | None = None  # what has been reported already: an instance, and the beat before
