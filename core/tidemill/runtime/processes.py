@@ -19,6 +19,7 @@ from typing import Any
 
 from tidemill.runtime import families
 from tidemill.runtime.children import Outcome, Reading, outcome_of, run_encoded
+from tidemill.runtime.descriptors import left_to_others
 from tidemill.runtime.located import Place, locate
 from tidemill.runtime.orphans import die_with_parent
 
@@ -80,7 +81,8 @@ def _run_in_pool(*call: Any) -> bytes:
         return run_encoded(*call)
     before = families.descendants(os.getpid()) if _has_children() else []
     try:
-        return run_encoded(*call)
+        with left_to_others():
+            return run_encoded(*call)
     finally:
         if _has_children():
             families.end_descendants(os.getpid(), but=before)
