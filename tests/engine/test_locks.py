@@ -167,3 +167,14 @@ def test_everybody_is_served_when_holders_leave(sets: list[frozenset[int]]) -> N
         for one in range(other)
         if sets[one] & sets[other]
     )
+
+
+def test_who_holds_a_lock_and_who_waits_for_it_are_told_in_their_order() -> None:
+    queues: Queues[str] = Queues()
+    for name in ("holds", "waits", "waits too"):
+        queues.join(name, [1])
+    queues.join("elsewhere", [2])
+    assert queues.of(1) == ["holds", "waits", "waits too"]
+    queues.leave("holds", [1])
+    assert queues.of(1) == ["waits", "waits too"]
+    assert queues.of(3) == []

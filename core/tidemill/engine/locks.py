@@ -54,6 +54,10 @@ class Queues(Generic[Waiter]):
                 moved.append(queue[0])
         return moved
 
+    def of(self, lock: int) -> list[Waiter]:
+        """Return who holds a lock and who waits for it, in their order."""
+        return list(self._queues.get(lock, ()))
+
     def waiting(self) -> int:
         """How many are not first in some queue: they wait for a lock that somebody before them is to give back."""
         return len({id(waiter) for queue in self._queues.values() for waiter in islice(queue, 1, None)})

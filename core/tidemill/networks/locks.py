@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
-from tidemill.engine.parameters import ParameterSet
+from tidemill.engine.inputs import Item
 
 __all__ = ["LockNetwork"]
 
 
 class LockNetwork(Protocol):
-    """All locks of a parameter set or none, in one step; first come, first served; gone with the lease."""
+    """All locks of a parameter set or none, in one step; first come, first served; gone with the lease.
 
-    def acquire(self, parameter_set: ParameterSet) -> bool:
-        """Queue up for all locks of a parameter set; say whether it holds them all at once."""
-        ...
+    Locks are taken and given back in the atomic steps that take, lease and settle parameter sets, so nobody outside
+    can do either: what can be asked is who stands in a queue.
+    """
 
-    def release(self, parameter_set: ParameterSet) -> list[ParameterSet]:
-        """Give the locks back (or leave the queues) and return the parameter sets that hold all of theirs now."""
+    async def queue(self, context: Any, item: Item) -> list[tuple[str, tuple[int, ...]]]:
+        """Return the parameter sets that hold or wait for a locked input, the holder first, each as its operation
+        instance and the numbers of its inputs."""
         ...

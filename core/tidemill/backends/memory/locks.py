@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tidemill.backends.memory.context import MemoryContext
+from tidemill.engine.inputs import Item
 from tidemill.engine.locks import Queues
 from tidemill.engine.parameters import TAKEN, ParameterSet
 
@@ -21,3 +23,10 @@ class MemoryLockNetwork:
         queues: Queues[ParameterSet] = parameter_set.context.queues
         moved = queues.leave(parameter_set, parameter_set.locks)
         return [other for other in moved if other.state is TAKEN and queues.holds(other, other.locks)]
+
+    async def queue(self, context: MemoryContext, item: Item) -> list[tuple[str, tuple[int, ...]]]:
+        """Return the parameter sets that hold or wait for a locked input, the holder first."""
+        return [
+            (one.operation.instance, tuple(given.number for given in one.items))
+            for one in context.queues.of(item.number)
+        ]

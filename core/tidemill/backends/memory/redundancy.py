@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tidemill.backends.memory.context import MemoryContext
 from tidemill.engine.inputs import Item
 from tidemill.engine.redundancy import key_of
@@ -20,3 +22,7 @@ class MemoryRedundancyChecker:
             return False
         context.taken.add(key)
         return True
+
+    async def taken(self, context: MemoryContext, instance: str, inputs: Sequence[Item]) -> bool:
+        """Say whether an operation has been given these inputs."""
+        return key_of(context.bound.plan.instances[instance], tuple(inputs)) in context.taken

@@ -36,6 +36,7 @@ FILES = (
     "runners",
     "contexts",
     "work",
+    "looking",
     "workers",
 )
 

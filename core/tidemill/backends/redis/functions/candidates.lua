@@ -5,7 +5,7 @@
 --
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: M.append, M.count, and candidate for the file that walks boxes
+-- Returns: M.append, M.count, M.place, and candidate for the file that walks boxes
 
 local SMALL = 64    -- bytes of candidates that stay in a field
 
@@ -40,4 +40,15 @@ local function candidate(c, op, parameter, at)
     packed = string.sub(small, at * 4 + 1, at * 4 + 4)
   end
   return (struct.unpack('>I4', packed))
+end
+
+-- where a number stands among the candidates of a parameter, from 0; nil: nowhere
+function M.place(c, op, parameter, number)
+  local low, high = 0, M.count(c, op, parameter) - 1
+  while low <= high do
+    local middle = math.floor((low + high) / 2)
+    local there = candidate(c, op, parameter, middle)
+    if there == number then return middle end
+    if there < number then low = middle + 1 else high = middle - 1 end
+  end
 end

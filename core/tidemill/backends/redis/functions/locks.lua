@@ -5,7 +5,7 @@
 -- somebody stands in the queue of is a set of its own, so it can be gone through.
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: L.acquire, L.release, L.waiting, L.clear
+-- Returns: L.acquire, L.release, L.queue, L.waiting, L.clear
 
 local function queue(c, lock) return key('q', c.id, lock) end
 
@@ -39,6 +39,9 @@ function L.release(c, r)
     end
   end
 end
+
+-- who holds a lock and who waits for it, in their order
+function L.queue(c, lock) return redis.call('LRANGE', queue(c, lock), 0, -1) end
 
 -- how many wait for a lock that somebody before them is to give back
 function L.waiting(c)

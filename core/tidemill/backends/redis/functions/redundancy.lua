@@ -5,7 +5,7 @@
 -- has been walked past it, so nothing has to be remembered of what has ended.
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: R.record, R.keep, R.op_of, R.numbers_of, R.refuse_too_many, R.take
+-- Returns: R.record, R.keep, R.op_of, R.numbers_of, R.refuse_too_many, R.take, R.taken
 
 -- a record: state, tries, lost, emitted, given, leases, worker, locks, how many children are open (-1: it has asked for none), how
 -- the others ended,
@@ -56,4 +56,51 @@ function R.take(c, op, numbers)
   c.open, c.backlog, c.taken, c.dirty = c.open + 1, c.backlog + 1, c.taken + 1, true
   P.count(c, op, 'taken')
   if #r.locks == 0 or L.acquire(c, r) then P.dispatch(c, r) else R.keep(c, r) end
+end
+
+-- whether an operation has been at work before its context had so many inputs
+local function has_been_active(c, op, upto)
+  local operation, open = c.p.ops[op + 1], 0
+  if not (c.sealed[operation.stage] or operation.stage == c.stage or operation.stage == c.failed_stage) then return false end
+  for at, mark in ipairs(c.satisfied) do
+    if math.floor(mark / 64) == op and c.opened[at] < upto then open = open + 1 end
+  end
+  return open == operation.groups
+end
+
+-- whether an operation takes an input the moment it comes, so that nothing of it is remembered
+local function takes_at_once(c, op, number)
+  local channel = I.channel(c, I.header(c, number)[1])
+  if channel and channel.validator > 0 then channel = c.p.channels[channel.validator] end
+  for _, target in ipairs(channel and channel.targets or {}) do
+    if target[1] == op and target[2] then return true end
+  end
+  return false
+end
+
+-- whether a combination, by its places among the candidates, is still ahead in a box
+local function is_ahead(box, places)
+  local index = 0
+  for at, range in ipairs(box[2]) do
+    local place = places[at]
+    if not place or place < range[1] or place >= range[2] then return false end
+    index = index * (range[2] - range[1]) + place - range[1]
+  end
+  return index >= box[3]
+end
+
+-- whether a combination has been taken: its inputs have come in time, and no box that waits still has it ahead
+function R.taken(c, op, numbers)
+  local stage, places = c.p.ops[op + 1].stage, {}
+  local upto = c.sealed[stage] or c.numbers
+  if #numbers ~= c.p.ops[op + 1].n or not has_been_active(c, op, upto) then return false end
+  for at, number in ipairs(numbers) do
+    places[at] = number < upto and M.place(c, op, at - 1, number) or nil
+    if not places[at] and not (number < upto and takes_at_once(c, op, number)) then return false end
+  end
+  for at = c.box_first, c.box_next - 1 do
+    local box = cmsgpack.unpack(get(c, 'b' .. at))
+    if box[1] == op and is_ahead(box, places) then return false end
+  end
+  return true
 end
