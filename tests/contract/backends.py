@@ -5,54 +5,50 @@ backend can be told in which order to lease, ``choose``; it yields a `Subject`. 
 to the `Backend` protocol alone.
 """
 
+import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
-from typing import Protocol
+import shutil
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from functools import partial
 
+import pytest
+
+from tests.backends.redis.stores import store
 from tests.contract.clock import Clock
+from tests.contract.subject import Choose, Factory, Subject
 from tidemill.backends.memory.backend import MemoryBackend
 from tidemill.backends.memory.context import MemoryContext
+from tidemill.engine.inputs import Item
 from tidemill.engine.parameters import DELAYED, DISPATCHED, LEASED, TAKEN, ParameterSet
-from tidemill.networks.backend import Backend
 
-__all__ = ["FACTORIES", "Factory", "Subject"]
-
-Choose = Callable[[int], int] | None
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A backend under test.
-
-    ``check`` looks inside for what must hold between any two steps, given every parameter set that was ever leased;
-    ``left`` counts what the backend still keeps of contexts that have ended and been asked for; ``refused`` counts the
-    reports that it did not take.
-    """
-
-    backend: Backend
-    check: Callable[[Iterable[ParameterSet]], None]
-    left: Callable[[], int]
-    refused: Callable[[], int]
-
-
-class Factory(Protocol):
-    """Makes a backend for one test."""
-
-    def __call__(self, clock: Clock, choose: Choose = None) -> AbstractAsyncContextManager[Subject]: ...
+__all__ = ["BACKENDS", "FACTORIES", "FLOWS", "Factory", "Subject"]
 
 
 @asynccontextmanager
 async def memory(clock: Clock, choose: Choose = None) -> AsyncIterator[Subject]:
     """The engine in this process."""
+
+    async def above(one: ParameterSet) -> tuple[Item, ...]:
+        return one.items
+
     backend = MemoryBackend(choose=choose, later=clock.later, lineage=True)
     yield Subject(
         backend=backend,
         check=lambda seen: check_memory(backend, seen),
         left=lambda: contexts_in_memory(backend),
         refused=lambda: backend.implementations.refused,
+        existing=parameter_sets_in_memory,
+        above=above,
+        hears=lambda: asyncio.sleep(0),
+        keeps_objects=True,
     )
+
+
+def parameter_sets_in_memory() -> int:
+    """Count the parameter sets that exist in this process."""
+    gc.collect()
+    return sum(1 for thing in gc.get_objects() if type(thing) is ParameterSet)
 
 
 def contexts_in_memory(backend: MemoryBackend) -> int:
@@ -89,4 +85,18 @@ def check_memory(backend: MemoryBackend, seen: Iterable[ParameterSet]) -> None:
         assert found == context.open, f"{context.name}: open is {context.open}, but found {found}"
 
 
-FACTORIES: dict[str, Factory] = {"memory": memory}
+FACTORIES: dict[str, Factory] = {
+    "memory": memory,
+    "redis": partial(store, "redis"),
+    "valkey": partial(store, "valkey"),
+}
+
+FLOWS = {"memory": (2000, 2), "redis": (400, 1), "valkey": (400, 1)}
+"""How many random data flows each is tried with, and in how many orders: a step of a store costs a round trip."""
+
+NO_REDIS = pytest.mark.skipif(
+    shutil.which("redis-server") is None,
+    reason="THERE IS NO redis-server ON THIS MACHINE: nothing of this was tried over Redis (Valkey is always there)",
+)
+BACKENDS = [pytest.param(name, marks=[NO_REDIS] if name == "redis" else []) for name in sorted(FACTORIES)]
+"""The names of all of them, for tests that are run with each."""

@@ -8,11 +8,11 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from tests.contract.backends import Factory
 from tests.contract.clock import Clock
 from tests.contract.driver import Driver, Lease, Ran, Reading, Running, Script, identify
 from tests.contract.fixpoint import child_seeds
 from tests.contract.flows import Behaviour, Flow, Op, Seed, behave, dataflow_of, inputs_of, number_of
+from tests.contract.subject import Factory
 from tests.contract.tally import TALLY
 from tidemill.engine.inputs import Item
 from tidemill.model.operation import Stage
@@ -109,8 +109,7 @@ class Chaos:
 
     def which(self, lease: Lease) -> tuple[object, ...]:
         """Return what tells a parameter set from others, whatever object stands for it."""
-        one = lease.parameter_set
-        return (lease.context, lease.instance, *[item.number for item in one.items])
+        return lease.which
 
     def op(self, lease: Lease) -> Op:
         """Return the operation of a lease."""
@@ -120,10 +119,9 @@ class Chaos:
         """Return the identity of the parameter set of a lease."""
         from tidemill.engine.lineage import parameter_set_id
 
-        one = lease.parameter_set
         known = {at: seed.uid for at, seed in enumerate(self.seen[lease.context].given)}
-        ids = [self.named(lease.context, item, known) for item in one.items]
-        return parameter_set_id(lease.context, one.operation, ids)
+        ids = [self.named(lease.context, item, known) for item in lease.items]
+        return parameter_set_id(lease.context, lease.parameter_set.operation, ids)
 
     def named(self, context: str, item: Item, uids: dict[int, str]) -> str:
         """Return the identity of an input, worked out once."""
@@ -314,7 +312,7 @@ async def play(flow: Flow, factory: Factory, number: int, tamper: Callable[[Driv
     clock = Clock()
     choose = rng.randrange if rng.random() < 0.7 else None
     async with factory(clock, choose) as subject:
-        driver = Driver(subject, clock)
+        driver = Driver(subject, clock, ancestors=True)
         chaos = Chaos(flow, driver, rng)
         await chaos.run()
         assert not driver.holding(), f"leased after the end: {driver.holding()}"

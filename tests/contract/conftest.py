@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.contract.backends import FACTORIES, Factory
+from tests.contract.backends import BACKENDS, FACTORIES, Factory
 from tests.contract.clock import Clock
 from tests.contract.driver import Driver
 from tests.contract.tally import TALLY
 
 
-@pytest.fixture(params=sorted(FACTORIES))
+@pytest.fixture(params=BACKENDS)
 def factory(request: pytest.FixtureRequest) -> Factory:
     """Makes the backend that this test is about."""
     return FACTORIES[request.param]

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.contract.backends import Subject
 from tests.contract.clock import Clock
+from tests.contract.subject import Subject
 from tidemill.engine.inputs import Item
 from tidemill.engine.lineage import identity, parameter_set_id
 from tidemill.engine.parameters import ParameterSet
@@ -51,7 +51,8 @@ class Running:
 
 @dataclass(frozen=True, eq=False)
 class Lease:
-    """One lease of a parameter set to a worker, as the worker was handed it."""
+    """One lease of a parameter set to a worker, as the worker was handed it. ``items`` have their ancestors, if the
+    driver looks after those."""
 
     worker: str
     parameter_set: ParameterSet
@@ -59,6 +60,12 @@ class Lease:
     context: str
     instance: str
     arguments: dict[str, Any]
+    items: tuple[Item, ...]
+
+    @property
+    def which(self) -> tuple[Any, ...]:
+        """What tells its parameter set from others, whatever object stands for it."""
+        return (self.context, self.instance, *[item.number for item in self.items])
 
 
 @dataclass
@@ -95,7 +102,8 @@ def failure_of(lease: Lease, message: str = "boom", reason: str = "Exception") -
 
 @dataclass
 class Driver:
-    """One backend and the workers that this test plays."""
+    """One backend and the workers that this test plays. ``ancestors``: leases come with the ancestors of their inputs;
+    they do as soon as there may be locks."""
 
     subject: Subject
     clock: Clock
@@ -104,6 +112,7 @@ class Driver:
     held: dict[str, list[Lease]] = field(default_factory=dict)
     seen: dict[int, ParameterSet] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
+    ancestors: bool = False
 
     @property
     def backend(self) -> Backend:
@@ -123,6 +132,7 @@ class Driver:
     ) -> Plan:
         """Open a context and return the plan that it executes."""
         plan = flow if isinstance(flow, Plan) else compile_plan(flow)
+        self.ancestors = self.ancestors or may_lock(plan)
         await self.backend.open(name, plan, list(inputs), strict=strict, hold=hold)
         self.check()
         return plan
@@ -159,9 +169,7 @@ class Driver:
         """Report and lease, as one step of a worker."""
         leased = await self.backend.implementations.cycle(worker, reports, want)
         assert len(leased) <= want, f"{worker} wanted {want} and was leased {len(leased)}"
-        new = [
-            Lease(worker, one, one.leases, one.context.name, one.operation.instance, one.arguments()) for one in leased
-        ]
+        new = [await self._leased(worker, one) for one in leased]
         for lease in new:
             assert lease.context not in self.ended, f"{lease} of a context that has ended"
             self.seen[id(lease.parameter_set)] = lease.parameter_set
@@ -169,6 +177,10 @@ class Driver:
         self.held.setdefault(worker, []).extend(new)
         self.check()
         return new
+
+    async def _leased(self, worker: str, one: ParameterSet) -> Lease:
+        items = await self.subject.above(one) if self.ancestors else one.items
+        return Lease(worker, one, one.leases, one.context.name, one.operation.instance, one.arguments(), items)
 
     async def lease(self, want: int = 1, worker: str = "w1") -> list[Lease]:
         """Lease up to ``want`` parameter sets."""
@@ -188,6 +200,8 @@ class Driver:
     async def report(self, lease: Lease, report: Report) -> None:
         """Send one report on behalf of the holder of a lease; it holds it no more unless a generator goes on."""
         report.lease = lease.number
+        if isinstance(report, Subflow):
+            self.ancestors = self.ancestors or any(may_lock(child.plan) for child in report.children)
         if not isinstance(report, Emitted):
             self.drop(lease)
         await self.cycle(lease.worker, (report,), 0)
@@ -264,10 +278,18 @@ class Driver:
         """Fail if a lock is held twice, or if the backend's books are wrong."""
         locked: dict[tuple[str, int], Lease] = {}
         for lease in self.holding():
-            for number in locks_below(lease.parameter_set.items):
+            for number in locks_below(lease.items):
                 other = locked.setdefault((lease.context, number), lease)
                 assert other is lease, f"{other} and {lease} hold the lock of input {number} at once"
         self.subject.check(self.seen.values())
+
+    async def hears(self, heard: Sequence[str], expected: Sequence[str]) -> None:
+        """Wait until listeners have heard what is expected; they must not have heard more."""
+        async with asyncio.timeout(DEADLINE):
+            while len(heard) < len(expected):
+                await self.subject.hears()
+        await self.subject.hears()
+        assert list(heard) == list(expected)
 
 
 def _emissions(lease: Lease, generator: Any) -> list[Report]:
@@ -280,6 +302,11 @@ def _emissions(lease: Lease, generator: Any) -> list[Report]:
     except Exception as error:
         found.append(Failed(one, failure_of(lease, f"{type(error).__name__}: {error}")))
     return found
+
+
+def may_lock(plan: Plan) -> bool:
+    """Say whether an input of this plan may be locked."""
+    return any(definition.lock for definition in plan.definitions.values())
 
 
 def locks_below(items: Iterable[Item]) -> set[int]:

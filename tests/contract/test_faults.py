@@ -94,7 +94,7 @@ async def test_the_same_worker_is_refused_when_it_speaks_of_an_earlier_lease(dri
     lease = await open_one(driver)
     await driver.release(lease)
     again = await driver.one()
-    assert (again.worker, again.parameter_set, again.number) == ("w1", lease.parameter_set, 2)
+    assert (again.worker, again.which, again.number) == ("w1", lease.which, 2)
     await refuse(driver, "w1", REPORTS[kind](lease))
     await driver.complete(again, {"b": 10})
     await ends_well(driver)
@@ -153,7 +153,7 @@ async def test_what_is_handed_back_is_ready_at_once_for_anybody(driver: Driver) 
     assert await driver.lease(9, "w2") == []
     await driver.release(lease)
     again = await driver.one("w2")
-    assert (again.parameter_set, again.arguments) == (lease.parameter_set, {"a": 1})
+    assert (again.which, again.arguments) == (lease.which, {"a": 1})
     await driver.finish(again)
     await ends_well(driver)
 

@@ -1,15 +1,16 @@
 """The five networks of a backend, under their names: each does what its Protocol says."""
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
+from itertools import product
 from typing import Any
 
 import pytest
 
-from tests.contract.driver import Driver, Reading
+from tests.contract.driver import DEADLINE, Driver, Lease, Reading
 from tests.contract.shapes import LOCKED, A, B, C, flow, operation, output, seeds
 from tidemill.engine.inputs import Item
-from tidemill.engine.parameters import ParameterSet
 from tidemill.model.definition import Definition
 from tidemill.model.flow import InputFlow
 from tidemill.model.input import Input
@@ -21,8 +22,8 @@ NETWORKS = {
     "inputs": ["inputs"],
     "operations": ["affected_by"],
     "implementations": ["cycle", "listen", "lose"],
-    "redundancy": ["take"],
-    "locks": ["acquire", "release"],
+    "redundancy": ["taken"],
+    "locks": ["queue"],
 }
 RAW = Definition("raw", "int", validate="check")
 
@@ -132,81 +133,172 @@ def test_operations_of_every_stage_and_behind_gates_are_concerned(driver: Driver
 # -- redundancy -------------------------------------------------------------------------------------------------------
 
 
-async def leased(driver: Driver, name: str = "context") -> ParameterSet:
-    """Return a parameter set of `join` over one A and one B that has been leased in a context of this name."""
-    plan = compile_plan(flow(operation("join", {"left": A, "right": A}), operation("other", {"left": A, "right": A})))
-    await driver.open(plan, seeds(A, 1, 2), name=name, hold=True)
-    found = await driver.lease(99)
-    one = next(lease for lease in found if lease.instance == "join" and lease.arguments == {"left": 1, "right": 2})
-    return one.parameter_set
+async def combinations(driver: Driver, instance: str, width: int, name: str = "context") -> dict[tuple[Any, ...], bool]:
+    """Ask of every combination of so many inputs of a context whether an operation has been given it."""
+    context = next(lease for lease in driver.leases if lease.context == name).parameter_set.context
+    items = await driver.backend.inputs.inputs(context)
+    taken = driver.backend.redundancy.taken
+    return {
+        tuple(item.value for item in inputs): await taken(context, instance, inputs)
+        for inputs in product(items, repeat=width)
+    }
 
 
-async def test_what_has_been_taken_is_not_new(driver: Driver) -> None:
-    one = await leased(driver)
-    left, right = one.items
-    take = driver.backend.redundancy.take
-    for items in ((left, right), (right, left), (left, left), (right, right)):
-        assert not take(one.context, one.operation, items)
+async def test_what_has_been_taken_stays_taken(driver: Driver) -> None:
+    plan = flow(operation("join", {"left": A, "right": A}), operation("other", {"a": A, "b": B}))
+    await driver.open(plan, seeds(A, 1, 2), hold=True)
+    first = await driver.one()
+    everything = dict.fromkeys([(1, 1), (1, 2), (2, 1), (2, 2)], True)
+    assert await combinations(driver, "join", 2) == everything
+    assert not any((await combinations(driver, "other", 2)).values())
+    await driver.complete(first)
+    await driver.drain()
+    assert await combinations(driver, "join", 2) == everything
+    stranger = Item(1_000, 3, None)
+    for inputs in ((stranger, stranger), (stranger,), ()):
+        assert not await driver.backend.redundancy.taken(first.parameter_set.context, "join", inputs)
+    with pytest.raises(KeyError):
+        await driver.backend.redundancy.taken(first.parameter_set.context, "nobody", ())
 
 
-async def test_a_combination_is_let_through_once_and_each_context_has_its_own(driver: Driver) -> None:
-    one, other = await leased(driver), await leased(driver, "other")
-    fresh = Item(1_000, 3, None)
-    take = driver.backend.redundancy.take
-    for asked in (one, other):
-        assert take(asked.context, asked.operation, (fresh, asked.items[0]))
-        assert not take(asked.context, asked.operation, (fresh, asked.items[0]))
-        assert take(asked.context, asked.operation, (asked.items[0], fresh)), "the order of the parameters counts"
+async def test_each_context_has_its_own_combinations(driver: Driver) -> None:
+    plan = await driver.open(flow(operation("take", {"a": A})), seeds(A, 1), name="one", hold=True)
+    await driver.open(plan, seeds(A, 1), name="two", hold=True)
+    await driver.drain()
+    await driver.backend.add("two", seeds(A, 2))
+    assert await combinations(driver, "take", 1, "one") == {(1,): True}
+    assert await combinations(driver, "take", 1, "two") == {(1,): True, (2,): True}
 
 
-async def test_each_operation_has_its_own_combinations(driver: Driver) -> None:
-    one = await leased(driver)
-    sets = [lease.parameter_set for lease in driver.leases]
-    other = next(found.operation for found in sets if found.operation.instance == "other")
-    fresh = (Item(1_000, 3, None), one.items[0])
-    take = driver.backend.redundancy.take
-    assert take(one.context, one.operation, fresh)
-    assert take(one.context, other, fresh)
+async def test_of_a_large_product_what_is_still_ahead_has_not_been_taken(driver: Driver) -> None:
+    await driver.open(flow(operation("join", {"a": A, "b": B})), seeds(A, *range(20)) + seeds(B, *range(100, 120)))
+    wanted = {(a, b) for a in range(20) for b in range(100, 120)}
+    done = set[tuple[Any, ...]]()
+    for want in (1, 150, 9999):
+        for lease in await driver.lease(want):
+            done.add(tuple(lease.arguments.values()))
+        taken = {inputs for inputs, yes in (await combinations(driver, "join", 2)).items() if yes}
+        assert done <= taken <= wanted
+        assert want == 9999 or len(taken) < len(wanted), "a context does not take all of a large product at once"
+    assert taken == wanted
+    await driver.drain()
+
+
+async def test_nothing_is_taken_before_its_gate_opens_or_its_stage_begins(driver: Driver) -> None:
+    gated = operation("gated", {"a": A}, conditions=[B])
+    tidy, tell = operation("tidy", {"a": A}, {"c": C}, stage=Stage.CLEANUP), output("tell", {"a": A})
+    late = operation("late", {"c": C}, conditions=[B])
+    await driver.open(flow(operation("take", {"a": A}), gated, late, tidy, tell), seeds(A, 1) + seeds(B, 0), hold=True)
+    first = await driver.one()
+    for instance, yes in (("take", True), ("gated", False), ("tidy", False), ("tell", False)):
+        assert (await combinations(driver, instance, 1))[1,] is yes, instance
+    await driver.backend.add("context", seeds(B, 5))
+    assert (await combinations(driver, "gated", 1))[1,]
+    await driver.backend.close("context")
+    await driver.complete(first)
+    await driver.complete(await driver.one())
+    tidying = await driver.one()
+    await driver.complete(tidying, {"c": 7})
+    assert (await driver.one()).instance == "tell"
+    found = {instance: await combinations(driver, instance, 1) for instance in ("tidy", "late", "gated", "tell")}
+    assert (found["tidy"][1,], found["gated"][1,], found["tell"][1,]) == (True, True, True)
+    assert not found["late"][7,], "what the clean-up gave came after the processing"
+
+
+async def test_a_gate_that_opened_too_late_has_let_nothing_through(driver: Driver) -> None:
+    gated, tidy = operation("gated", {"a": A}, conditions=[B]), operation("tidy", {}, {"b": B}, stage=Stage.CLEANUP)
+    await driver.open(flow(gated, tidy, output("tell", {"a": A})), seeds(A, 1))
+    await driver.complete(await driver.one(), {"b": 1})
+    assert (await driver.one()).instance == "tell"
+    assert not (await combinations(driver, "gated", 1))[1,]
+
+
+async def test_what_has_to_be_validated_is_taken_by_its_validator_alone(driver: Driver) -> None:
+    check, take = operation("check", {"x": RAW}, {"ok": RAW}, validator=True), operation("take", {"r": RAW})
+    entries = {"check": InputFlow({"x": ["seed"]}), "take": InputFlow({"r": ["seed"]})}
+    await driver.open(flow(check, take, flow=entries), seeds(RAW, 1), hold=True)
+    lease = await driver.one()
+    raw, taken = lease.parameter_set.items, driver.backend.redundancy.taken
+    await driver.complete(lease, {"ok": 2})
+    assert [await taken(lease.parameter_set.context, name, raw) for name in ("check", "take")] == [True, False]
+    assert await combinations(driver, "take", 1) == {(2,): True}
+    assert await combinations(driver, "check", 1) == {(2,): False}
+
+
+async def test_operations_without_parameters_are_taken_once_their_stage_begins(driver: Driver) -> None:
+    await driver.open(flow(operation("start"), operation("tidy", stage=Stage.CLEANUP)))
+    start = await driver.one()
+    taken, context = driver.backend.redundancy.taken, start.parameter_set.context
+    assert [await taken(context, name, ()) for name in ("start", "tidy")] == [True, False]
+    await driver.complete(start)
+    assert await taken(context, "tidy", ())
 
 
 # -- locks ------------------------------------------------------------------------------------------------------------
 
+KEY = LOCKED._replace(name="key")
 
-async def contenders(driver: Driver) -> list[ParameterSet]:
-    """Return three new parameter sets: over the lock x, over x and y, over y."""
-    both = operation("both", {"x": LOCKED, "y": LOCKED._replace(name="other lock")})
-    await driver.open(flow(both), seeds(LOCKED, 1) + seeds(LOCKED._replace(name="other lock"), 2), hold=True)
-    lease = await driver.one()
-    x, y = lease.parameter_set.items
-    await driver.complete(lease)
-    made = []
-    for items in ((x,), (x, y), (y,)):
-        one = ParameterSet(lease.parameter_set.context, lease.parameter_set.operation, items)
-        one.locks = frozenset().union(*(item.locks for item in items))
-        made.append(one)
-    return made
+
+async def queues(driver: Driver, lease: Lease) -> dict[str, list[str]]:
+    """Return who holds or waits for each input of a context, by the name of the input's definition."""
+    context = lease.parameter_set.context
+    found = {}
+    for item in await driver.backend.inputs.inputs(context):
+        assert item.definition is not None
+        found[item.definition.name] = [who for who, _ in await driver.backend.locks.queue(context, item)]
+    return found
+
+
+async def test_the_queue_of_a_lock_has_its_holder_first(driver: Driver) -> None:
+    use = [operation(name, {"a": A, "x": LOCKED}) for name in ("first", "second")]
+    await driver.open(flow(*use), seeds(A, 5, 6) + seeds(LOCKED, 1), hold=True)
+    first = await driver.one()
+    item = first.parameter_set.items[1]
+    queue = driver.backend.locks.queue
+    waiting = [("first", (0, 2)), ("first", (1, 2)), ("second", (0, 2)), ("second", (1, 2))]
+    assert await queue(first.parameter_set.context, item) == waiting
+    assert await queue(first.parameter_set.context, first.parameter_set.items[0]) == [], "that is no lock"
+    await driver.release(first)
+    assert await queue(first.parameter_set.context, item) == [*waiting[1:], waiting[0]]
+    await driver.drain()
+    assert await queue(first.parameter_set.context, item) == []
 
 
 async def test_locks_are_all_held_or_none(driver: Driver) -> None:
-    on_x, on_both, on_y = await contenders(driver)
-    locks = driver.backend.locks
-    assert locks.acquire(on_x)
-    assert not locks.acquire(on_both)
-    assert not locks.acquire(on_y), "first come, first served: one that waits for both is before it"
-    assert locks.release(on_x) == [on_both]
-    assert locks.release(on_both) == [on_y]
-    assert locks.release(on_y) == []
+    plan = flow(
+        operation("a", {"x": LOCKED}), operation("b", {"x": LOCKED, "y": KEY}), operation("c", {"y": KEY}),
+        operation("spectator", {"a": A}),
+    )  # fmt: skip
+    await driver.open(plan, seeds(LOCKED, 1) + seeds(KEY, 2) + seeds(A, 3), hold=True)
+    leases = {lease.instance: lease for lease in await driver.lease(9)}
+    # The key came after the lock, so who wants both stands behind those who want one.
+    assert sorted(leases) == ["a", "c", "spectator"] or sorted(leases) == ["a", "spectator"]
+    before = await queues(driver, leases["spectator"])
+    assert before["locked"] == ["a", "b"]
+    assert sorted(before["key"]) == ["b", "c"]
+    await driver.complete(leases["a"])
+    after = await queues(driver, leases["spectator"])
+    assert after["locked"] == ["b"]
+    assert sorted(after["key"]) == ["b", "c"]
+    await driver.complete(leases["spectator"])
+    await driver.drain()
+    if "c" in leases:
+        await driver.complete(leases["c"])
+    await driver.backend.close("context")
+    await driver.drain()
+    assert (await driver.end()).result == {}
 
 
-async def test_who_leaves_the_queue_makes_way(driver: Driver) -> None:
-    on_x, on_both, on_y = await contenders(driver)
-    locks = driver.backend.locks
-    assert locks.acquire(on_x)
-    assert not locks.acquire(on_both)
-    assert not locks.acquire(on_y)
-    assert locks.release(on_both) == [on_y]
-    assert locks.release(on_x) == []
-    assert locks.acquire(on_x), "nobody holds it any more"
+async def test_between_two_tries_nobody_stands_in_a_queue(driver: Driver) -> None:
+    again = operation("again", {"x": LOCKED}, retry=2, backoff=5.0)
+    await driver.open(flow(again, operation("spectator", {"a": A})), seeds(LOCKED, 1) + seeds(A, 1))
+    leases = {lease.instance: lease for lease in await driver.lease(9)}
+    assert (await queues(driver, leases["spectator"]))["locked"] == ["again"]
+    await driver.fail(leases["again"])
+    assert (await queues(driver, leases["spectator"]))["locked"] == []
+    assert driver.clock.advance()
+    assert (await driver.one()).instance == "again"
+    assert (await queues(driver, leases["spectator"]))["locked"] == ["again"]
 
 
 # -- implementations --------------------------------------------------------------------------------------------------
@@ -227,14 +319,14 @@ async def test_a_worker_that_wanted_more_hears_once_that_there_is_work(driver: D
     await driver.open(flow(operation("take", {"a": A}), MAKE), seeds(A, 1), hold=True)
     assert len(await driver.lease(2, "full")) == 2
     assert await driver.lease(1, "hungry") == []
-    assert heard == []
+    await driver.hears(heard, [])
     await driver.backend.add("context", seeds(A, 2))
-    assert heard == ["hungry"]
+    await driver.hears(heard, ["hungry"])
     await driver.backend.add("context", seeds(A, 3))
-    assert heard == ["hungry"], "it has not come for the first yet"
+    await driver.hears(heard, ["hungry"])  # it has not come for the first yet
     assert len(await driver.lease(9, "hungry")) == 4
     await driver.backend.add("context", seeds(A, 4))
-    assert heard == ["hungry", "hungry"]
+    await driver.hears(heard, ["hungry", "hungry"])
 
 
 async def test_what_is_handed_back_or_lost_is_heard_of_too(driver: Driver) -> None:
@@ -244,7 +336,7 @@ async def test_what_is_handed_back_or_lost_is_heard_of_too(driver: Driver) -> No
     held = await driver.one()
     assert await driver.lease(1, "other") == []
     await driver.release(held)
-    assert heard == ["other"]
+    await driver.hears(heard, ["other"])
     assert len(await driver.lease(1, "other")) == 1
 
 
@@ -261,27 +353,34 @@ async def test_a_report_leads_to_everything_that_follows_in_one_step(driver: Dri
     assert last.instance == "read"
 
 
+OTHER = {"first": "second", "second": "first"}
+
+
 async def hungry(driver: Driver) -> list[str]:
-    """Let two workers wait for work, in this order, and note who is called."""
+    """Let two workers wait for work, and note who is called."""
     heard = list[str]()
-    for worker in ("first", "second"):
+    for worker in OTHER:
         driver.backend.implementations.listen(worker, partial(heard.append, worker))
     await driver.open(flow(operation("take", {"a": A})), hold=True)
-    for worker in ("first", "second"):
+    for worker in OTHER:
         assert await driver.lease(1, worker) == []
     return heard
 
 
-async def test_a_worker_that_vanished_is_not_called(driver: Driver) -> None:
+@pytest.mark.parametrize("vanishes", OTHER)
+async def test_a_worker_that_vanished_is_not_called(driver: Driver, vanishes: str) -> None:
     heard = await hungry(driver)
-    assert await driver.lose("first") == 0
+    assert await driver.lose(vanishes) == 0
     await driver.backend.add("context", seeds(A, 1))
-    assert heard == ["second"]
+    await driver.hears(heard, [OTHER[vanishes]])
 
 
 async def test_when_a_worker_vanishes_that_was_called_another_one_is(driver: Driver) -> None:
     heard = await hungry(driver)
     await driver.backend.add("context", seeds(A, 1))
-    assert heard == ["first"]
-    assert await driver.lose("first") == 0
-    assert heard == ["first", "second"]
+    async with asyncio.timeout(DEADLINE):
+        while not heard:
+            await driver.subject.hears()
+    called = heard[0]
+    assert await driver.lose(called) == 0
+    await driver.hears(heard, [called, OTHER[called]])

