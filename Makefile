@@ -70,6 +70,10 @@ format: $(STAMP)  ## sort imports and format, in place
 bench: $(STAMP)  ## measure against DFFML and plain asyncio, print the table (ARGS="--help" for choices)
 	@$(PY) -m benchmarks $(ARGS)
 
+.PHONY: soak
+soak: $(STAMP)  ## kill workers at random a thousand times, and look whether anything was lost (ARGS="--help" for choices)
+	@$(PY) -m tools.soak $(ARGS)
+
 .PHONY: mutants
 mutants: $(STAMP)  ## put mistakes into the engine one at a time and see whether tests notice
 	@$(PY) tools/mutants.py $(ARGS)

@@ -100,7 +100,8 @@ class Beating:
         asked = time.monotonic()
         left = self._good + self._lease - 1.5 * self._margin - sent
         try:
-            beat = await asyncio.wait_for(self._workers.beat(self._worker, self._count + 1), max(0.01, left))
+            async with asyncio.timeout(max(0.01, left)):
+                beat = await self._workers.beat(self._worker, self._count + 1)
         except (RedisError, OSError, TimeoutError, TidemillError) as error:
             self._metrics.beats.labels("failed").inc()
             logger.warning("a beat failed: %s: %s", type(error).__name__, error)

@@ -69,10 +69,7 @@ class RunnerProcess:
         listening = asyncio.create_task(self._listen())
         try:
             code = await self._process.wait()
-            with contextlib.suppress(
-                TimeoutError
-            ):  # what it has said before it ended; a child may still hold it
-                await asyncio.wait_for(listening, 0.2)
+            await asyncio.wait([listening], timeout=0.2)  # what it said before; a child of it may hold the other end
             return code
         finally:
             listening.cancel()

@@ -17,7 +17,6 @@ import secrets
 import signal
 import time
 from collections.abc import AsyncIterator
-from typing import Any
 
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.mail import patiently
@@ -94,6 +93,9 @@ class Supervisor:
                 watching.cancel()
                 self._timer.disarm()
                 await self._client.close()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)  # everything is done: who is told again ends well all the same
         return 0
 
     def stop(self) -> None:
@@ -158,7 +160,7 @@ class Supervisor:
             for runner in list(self._runners.values()):
                 runner.retired = runner.retired or "stopped"
                 runner.kill()
-            await asyncio.gather(*[runner.gone() for runner in self._runners.values()])
+            await self._all_gone()
             for keeper in keepers:
                 keeper.cancel()
             await asyncio.gather(*keepers, return_exceptions=True)
@@ -169,15 +171,19 @@ class Supervisor:
         for runner in self._runners.values():
             runner.retired = "stopped"
             runner.tell(drain=self.settings.grace)
-        runners = list(self._runners.values())
-        ended = asyncio.gather(*[runner.gone() for runner in runners])
+        ended = asyncio.create_task(self._all_gone())
         killed = asyncio.create_task(self._kill.wait())
         try:
-            waited: list[asyncio.Future[Any]] = [ended, killed, beats]
-            await asyncio.wait(waited, timeout=self.settings.grace + 3, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                [ended, killed, beats], timeout=self.settings.grace + 3, return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
             ended.cancel()
             killed.cancel()
+
+    async def _all_gone(self) -> None:
+        for runner in list(self._runners.values()):
+            await runner.gone()
 
     async def _end(self, beats: asyncio.Task[None]) -> None:
         """Hand back what is left, when no runner lives any more; or say why the lease is over."""
@@ -190,7 +196,8 @@ class Supervisor:
             await beats
         self._timer.disarm()  # nothing runs any more that could outlive the lease
         try:
-            many = await asyncio.wait_for(patiently(lambda: self._workers.bye(self.worker), "a farewell"), FAREWELL)
+            async with asyncio.timeout(FAREWELL):
+                many = await patiently(lambda: self._workers.bye(self.worker), "a farewell")
             self.metrics.taken_back.labels("released").inc(many)
             logger.info("%s has ended; %d parameter sets were handed back", self.worker, many)
         except TimeoutError:

@@ -1,0 +1,93 @@
+"""A worker that stands still is dead before its work is given to others, and what it says later is refused."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.backends.redis.stores import server
+from tests.worker import flows
+from tests.worker.fleet import DEADLINE, fleet, until
+from tidemill.backends.redis.implementations import RedisOperationImplementationNetwork
+from tidemill.networks.implementations import Fenced
+from tidemill.plan.compile import compile_plan
+
+
+def alive(pid: int) -> bool:
+    """Say whether a process still runs; one that nobody has asked about does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+async def test_a_supervisor_that_is_stopped_dies_with_its_runners_before_its_lease_is_given_to_others(
+    tmp_path: Path,
+) -> None:
+    async with fleet(server("valkey"), tmp_path, lease=2, runners=2) as (workers, backend):
+        (still,) = workers.start(1)
+        runners = await workers.working(still)
+        plan = compile_plan(flows.SLOW)
+        await backend.open("c", plan, [flows.number(at) for at in range(4)])
+        await until(lambda: len(flows.calls_of(tmp_path)) == 4, "everything runs")
+        (heir,) = workers.start(1)
+        await workers.working(heir)
+        still.send_signal(signal.SIGSTOP)
+        # It has the lease still; before anybody else begins, both of its runners are dead, and so is itself.
+        await until(lambda: len(flows.calls_of(tmp_path)) > 4 or not any(map(alive, runners)), "they die")
+        assert not any(map(alive, runners)), f"runs beside its heir\n{workers.log()}"
+        assert len(flows.calls_of(tmp_path)) == 4
+        still.send_signal(signal.SIGCONT)
+        assert await workers.ended(still) == -signal.SIGKILL
+        await until(lambda: len(flows.calls_of(tmp_path)) == 8, "another runs all of it")
+        (tmp_path / "go").touch()
+        async with asyncio.timeout(DEADLINE):
+            ending = await backend.ending("c")
+        assert ending.failure is None
+        assert await workers.stop() == [0]
+        assert "is dead; 4 parameter sets that it held are handed out again" in workers.log()
+
+
+async def test_what_a_runner_says_after_its_worker_was_expired_is_refused(tmp_path: Path) -> None:
+    """A runner is stopped, not its supervisor: that beats on, and whoever ends it has the runner refused."""
+    async with fleet(server("valkey"), tmp_path, lease=2, runners=1) as (workers, backend):
+        (worker,) = workers.start(1)
+        (runner,) = await workers.working(worker)
+        plan = compile_plan(flows.SLOW)
+        await backend.open("c", plan, [flows.number(1)])
+        await until(lambda: len(flows.calls_of(tmp_path)) == 1, "it runs")
+        held = [key.decode() async for key in backend.client.redis.scan_iter("*:held:*")]
+        (name,) = [key.split(":held:")[1] for key in held if workers.prefix in key]
+        worker.kill()
+        assert await workers.ended(worker) == -signal.SIGKILL
+        await until(lambda: not alive(runner), "its runner ends with it")
+        (heir,) = workers.start(1)
+        await until(lambda: len(flows.calls_of(tmp_path)) == 2, "another runs it")
+        network: RedisOperationImplementationNetwork = backend.implementations
+        with pytest.raises(Fenced):
+            await network.exchange(name, (), 1, os.urandom(16))
+        (tmp_path / "go").touch()
+        async with asyncio.timeout(DEADLINE):
+            assert (await backend.ending("c")).result == {"slept": [1]}
+        assert await workers.stop([heir]) == [0]
+
+
+async def test_a_runner_that_is_stopped_for_a_while_goes_on(tmp_path: Path) -> None:
+    """Its supervisor beats for it: however long an operation holds its process up, it is no dead one."""
+    async with fleet(server("valkey"), tmp_path, lease=1, runners=1) as (workers, backend):
+        (worker,) = workers.start(1)
+        (runner,) = await workers.working(worker)
+        plan = compile_plan(flows.SLOW)
+        await backend.open("c", plan, [flows.number(1)])
+        await until(lambda: len(flows.calls_of(tmp_path)) == 1, "it runs")
+        os.kill(runner, signal.SIGSTOP)
+        beats = workers.look("hvals", "beats")
+        await until(lambda: int(workers.look("hvals", "beats")[0]) > int(beats[0]) + 15, "two leases have gone by")
+        os.kill(runner, signal.SIGCONT)
+        (tmp_path / "go").touch()
+        async with asyncio.timeout(DEADLINE):
+            assert (await backend.ending("c")).result == {"slept": [1]}
+        assert len(flows.calls_of(tmp_path)) == 1
+        assert await workers.stop() == [0]
