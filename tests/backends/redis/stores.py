@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from tests.backends.redis.leaks import end_all
+from tests.backends.redis.leaks import end_all, left_in
 from tests.contract.clock import Clock
 from tests.contract.subject import Choose, Subject
 from tidemill.backends.redis.backend import RedisBackend
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.embedded import EmbeddedStore, bundled
 
-__all__ = ["program_of", "server", "store"]
+__all__ = ["left_in", "program_of", "server", "store"]
 
 
 @cache

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgpack
 
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.codec import decode
+from tidemill.backends.redis.endings import RedisEndings
+from tidemill.backends.redis.flows import RedisFlows
 from tidemill.backends.redis.implementations import RedisOperationImplementationNetwork, decode_failure, encode_failure
 from tidemill.backends.redis.inputs import RedisInputNetwork, items_of
+from tidemill.backends.redis.locks import RedisLockNetwork
+from tidemill.backends.redis.mail import Mailbox, duplicate
+from tidemill.backends.redis.operations import RedisOperationNetwork
 from tidemill.backends.redis.plans import Wired
+from tidemill.backends.redis.redundancy import RedisRedundancyChecker
 from tidemill.engine.lineage import LineageRecord, lineage_of
 from tidemill.engine.stages import result_of
-from tidemill.errors import ContextClosed, DuplicateContext, OperationFailure
+from tidemill.errors import ContextClosed, CorruptValue, LoadError, OperationFailure
+from tidemill.model.dataflow import DataFlow
 from tidemill.model.input import Input
-from tidemill.networks.backend import Ending
+from tidemill.networks.backend import Counts, Ending
+from tidemill.plan.compile import compile_plan
 from tidemill.plan.plan import Plan
 
 __all__ = ["RedisBackend"]
@@ -49,12 +58,20 @@ class RedisBackend:
         later: Callable[[float, Callable[[], None]], object] | None = None,
     ) -> None:
         self.client = client
-        self.inputs = RedisInputNetwork(client)
         self.wired: dict[str, Wired] = {}
+        self.inputs = RedisInputNetwork(client)
+        self.operations = RedisOperationNetwork(self.wired)
+        self.redundancy = RedisRedundancyChecker(client)
+        self.locks = RedisLockNetwork(client)
         self.implementations = RedisOperationImplementationNetwork(
-            client, self.inputs, self.wired, self.ending_of, self.publish, now=now, later=later, ancestors=lineage
+            client, self.inputs, self.wired, self.ending_of, self.publish, now=now, later=later
         )
-        self._owner = owner
+        self.implementations.resolve = self.resolve
+        self.flows = RedisFlows(client)
+        self.compile: Callable[[DataFlow], Awaitable[Plan]] = _compile
+        self.mail = Mailbox(client, owner or uuid.uuid4().hex, now=now)
+        self.endings = RedisEndings(client)
+        self._endings: dict[str, asyncio.Future[bytes]] = {}
         self._lineage = lineage
 
     # -- contexts -------------------------------------------------------------------------------------------------
@@ -63,23 +80,51 @@ class RedisBackend:
         """Make a plan known to the store."""
         wired = self.wired.get(plan.digest)
         if wired is None:
-            wired = self.wired[plan.digest] = Wired(plan)
+            wired = self.wired[plan.digest] = Wired(plan, self.client.blobs.pack)
+            await self.flows.put(plan)
             await self.client.call("publish", plan.digest, wired.packed())
+        return wired
+
+    async def resolve(self, digest: str) -> Wired:
+        """Return a plan that somebody has published, made from the data flow beside it if it has to be.
+
+        Raises `LoadError` (PlanNotStored, PlanMismatch: this version reads the data flow as another plan) and what
+        ``compile`` raises.
+        """
+        wired = self.wired.get(digest)
+        if wired is None:
+            plan = await self.compile(await self.flows.get(digest))
+            if plan.digest != digest:
+                said = f"the data flow stored as {digest} is the plan {plan.digest} here; run one version everywhere"
+                raise LoadError(said, reason="PlanMismatch", path=digest)
+            wired = self.wired[digest] = Wired(plan, self.client.blobs.pack)
         return wired
 
     async def open(
         self, context: str, plan: Plan, inputs: Sequence[Input], *, strict: bool = True, hold: bool = False
     ) -> None:
         """Open a context with its first inputs; see `networks.backend`."""
-        wired = await self.publish(plan)
-        answer = await self.client.call(
-            "open", context, plan.digest, wired.first(inputs), strict, hold, self._owner, self._lineage
-        )
-        if answer == b"DUPLICATE":
-            raise DuplicateContext(
-                f'there is a context "{context}" already; a context is known by its name, so give this one another'
-            )
-        self.implementations.wake()
+        await self.publish(plan)
+        if context in self._endings:
+            raise duplicate(context)
+        ending: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        await self.begin(context, plan, inputs, ending.set_result, strict=strict, hold=hold)
+        self._endings[context] = ending
+
+    def begin(
+        self,
+        context: str,
+        plan: Plan,
+        inputs: Sequence[Input],
+        ended: Callable[[bytes], None],
+        *,
+        strict: bool = True,
+        hold: bool = False,
+    ) -> asyncio.Future[None]:
+        """Open a context of a plan that has been published, along with others that are opened now; return what is done
+        when the store has it. ``ended`` is called with what `ending_of` reads. Raises `InvalidInput`."""
+        offers = self.wired[plan.digest].first(inputs)
+        return self.mail.submit([context, plan.digest, offers, strict, hold, self._lineage], ended)
 
     async def add(self, context: str, inputs: Sequence[Input]) -> int:
         """Add inputs to a context that lives, and return how many were new."""
@@ -87,54 +132,73 @@ class RedisBackend:
         added: Any = b"AGAIN"
         while added == b"AGAIN":  # somebody else has added something in between, so look again
             digest, have, found = self._refuse(context, await self.client.call("known", context, uids))
-            known = {uid: decode(value) for uid, (number, value) in zip(uids, found, strict=True) if number != b""}
+            values = await self.client.blobs.whole([value for _, value in found])
+            known = {
+                uid: decode(value) for uid, (number, _), value in zip(uids, found, values, strict=True) if number != b""
+            }
             wired = self.wired[digest.decode()]
             offers = [wired.offer(offer) for offer in wired.check(inputs, known, have)]
             added = self._refuse(context, await self.client.call("add", context, offers))
-        self.implementations.wake()
         return int(added)
 
     async def close(self, context: str) -> None:
         """Take no more inputs for a context."""
         self._refuse(context, await self.client.call("close", context))
-        self.implementations.wake()
 
     async def cancel(self, context: str) -> None:
         """Drop the work of a context, clean up, and end it as failed."""
         failure = OperationFailure("Cancelled", f'the context "{context}" was cancelled', context=context)
         self._refuse(context, await self.client.call("cancel", context, encode_failure(failure)))
-        self.implementations.wake()
 
     def _refuse(self, context: str, answer: Any) -> Any:
         """Return an answer of the library, unless it says that the context takes nothing more."""
         refused = _REFUSALS.get(answer) if isinstance(answer, bytes) else None
         if refused is not None:
             reason, said = refused
+            if reason == "RunGone" and context in self._endings:  # it has ended, and has not been asked for yet
+                reason = "RunClosed"
             raise ContextClosed(said.format(context), reason=reason)
         return answer
 
     async def ending(self, context: str) -> Ending:
         """Wait for the end of a context, forget it, and return what became of it."""
+        if context in self._endings:
+            raw = await self._endings[context]
+            del self._endings[context]
+            return self.ending_of(raw)
         while True:
-            (answer,) = await self.client.call("ending", context)
+            answer, *has_blobs = await self.client.call("ending", context)
             if answer == b"GONE":
                 raise ContextClosed(f'there is no context "{context}"', reason="RunGone")
+            if has_blobs:
+                answer = await self.client.blobs.whole_ending(answer)
+                await self.client.call("ending", context, True)
             if answer != b"OPEN":
                 return self.ending_of(answer)
             await asyncio.sleep(0.01)
 
+    async def ending_read(self, raw: bytes) -> Ending:
+        """Return what became of a context of whatever plan. Raises what `resolve` raises."""
+        digest = msgpack.unpackb(raw, raw=True, strict_map_key=False)[1]
+        await self.resolve(digest.decode())
+        return self.ending_of(raw)
+
     def ending_of(self, raw: bytes) -> Ending:
         """Return what became of a context out of what the library says."""
         said = msgpack.unpackb(raw, raw=True, strict_map_key=False)
-        name, digest, failure, failures, notes, inputs, taken, results, items = said
+        name, digest, failure, failures, notes, inputs, taken, results, items, *_ = said
         wired = self.wired[digest.decode()]
-        result = None
-        if failure == b"":
-            result = result_of(wired.plan, [(op, decode(value)) for op, _, value in results])
+        result, failed = None, decode_failure(failure) if failure else None
+        if failed is None:
+            try:
+                result = result_of(wired.plan, [(op, decode(value)) for op, _, value in results])
+            except CorruptValue as error:
+                told = f"a result of the context cannot be read: {error.message}"
+                failed = OperationFailure(error.reason, told, context=name.decode())
         return Ending(
             context=name.decode(),
             result=result,
-            failure=decode_failure(failure) if failure else None,
+            failure=failed,
             failures=tuple(decode_failure(one) for one in failures),
             notes=tuple(note.decode() for note in notes),
             inputs=inputs,
@@ -142,9 +206,23 @@ class RedisBackend:
             lineage=lambda: _lineage(wired, name.decode(), items),
         )
 
+    async def counts(self, plan: Plan) -> dict[str, Counts]:
+        """Return what has been counted of each operation of a plan, by instance, since the plan is known."""
+        flat = await self.client.call("counts", plan.digest)
+        found = {operation.instance: Counts() for operation in plan.operations}
+        for op, word, many in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
+            setattr(found[plan.operations[op].instance], word.decode(), many)
+        return found
+
     async def shut(self) -> None:
         """Close the connections."""
+        await self.implementations.bells.shut()
+        await self.mail.close()
         await self.client.close()
+
+
+async def _compile(dataflow: DataFlow) -> Plan:
+    return compile_plan(dataflow)
 
 
 def _uids(item: Input) -> list[str]:

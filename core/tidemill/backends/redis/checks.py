@@ -51,7 +51,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
         "APPEND LPOS LPUSH RPUSH SADD SET SISMEMBER SREM ZREM ZSCORE": ("value",),
         "HDEL HEXISTS HGET HMGET HSTRLEN": ("field",),
         "HINCRBY HSET HSETNX ZADD ZINCRBY": ("1", "1"),
-        "BLPOP EXPIRE HSCAN INCRBY LINDEX SSCAN": ("0",),
+        "BLPOP EXPIRE HSCAN INCRBY LINDEX SSCAN ZSCAN": ("0",),
         "GETRANGE LRANGE LREM LSET LTRIM SETRANGE ZRANGE ZRANGEBYSCORE": ("0", "1"),
     }.items()
     for name in names.split()

@@ -6,23 +6,68 @@ Neighbours: `functions` (what is called), `library` (how it gets there).
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import Any
 
 import msgpack
 import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
+from tidemill.backends.redis.blobs import THRESHOLD, Blobs, Reference
+from tidemill.backends.redis.elsewhere import Elsewhere
 from tidemill.backends.redis.library import LAYOUT, assembled
+from tidemill.backends.redis.urls import StoreURL, connection, store_url
+from tidemill.errors import StoreMisconfigured
 
 __all__ = ["Client"]
 
+CALLS = 16
+"""Calls that are under way at once, each on a connection of its own; the server works on one at a time."""
+PACKED = 0x80
+"""What the first byte of a packed list is not below, and that of a word is."""
+WAIT = 10
+"""Seconds that one wait for an element lasts: a connection that died in silence is noticed then."""
+
+
+REWRITES = 8
+"""How often blobs are written again that are gone before they are referred to: whoever had them ended just then."""
+
+
+def _referred(found: list[Reference], one: object) -> bytes:
+    """Return what is sent of a large value, and remember that it is referred to."""
+    if not isinstance(one, Reference):
+        raise TypeError(f"{type(one).__name__} is no part of a request")
+    found.append(one)
+    return one.raw
+
 
 class Client:
-    """One shard of a server. ``tag`` is its hash tag: everything of the shard has it."""
+    """One shard of a server. ``tag`` is its hash tag: everything of the shard has it; ``blobs`` are its large values.
 
-    def __init__(self, url: str, *, prefix: str = "tm", shard: int = 0) -> None:
-        self.redis = redis.asyncio.Redis.from_url(url, retry=Retry(NoBackoff(), 0), protocol=2)
+    ``url`` is one of `urls`. ``timeout``: seconds after which a reply counts as lost (None: never), ``name``: what the
+    server calls the connections. ``threshold`` and ``elsewhere`` say which values are large, and where they go if not
+    into the store; see `blobs` and `elsewhere`.
+    """
+
+    def __init__(
+        self,
+        url: str | StoreURL,
+        *,
+        prefix: str = "tm",
+        shard: int = 0,
+        timeout: float | None = None,
+        name: str | None = None,
+        threshold: int = THRESHOLD,
+        elsewhere: str = "",
+    ) -> None:
+        self.url = store_url(url) if isinstance(url, str) else url
+        named = {} if name is None else {"client_name": name}
+        self._connect = partial(connection, self.url, **named)
+        self.blobs = Blobs(self, threshold=threshold, elsewhere=Elsewhere(elsewhere) if elsewhere else None)
+        self.redis = self._connect(socket_timeout=timeout, socket_connect_timeout=timeout or WAIT)
+        self._waiting: redis.asyncio.Redis | None = None
+        self._timeout = timeout
+        self._turns = asyncio.Semaphore(CALLS)
         self.tag = f"{{{prefix}{LAYOUT}:{shard}}}"
 
     async def load(self) -> None:
@@ -30,11 +75,49 @@ class Client:
         await self.redis.function_load(assembled(), replace=True)
 
     async def call(self, verb: str, *request: Any) -> Any:
-        """Call a function with a request and return its answer."""
-        return await self.redis.fcall(
-            f"tidemill_{LAYOUT}_{verb}", 1, self.tag, msgpack.packb(request, use_bin_type=False)
-        )
+        """Call a function with a request and return its answer: a number, a word, or a list (which comes packed).
+
+        Blobs that the request refers to are written first.
+        """
+        references: list[Reference] = []
+        packed = msgpack.packb(request, use_bin_type=False, default=partial(_referred, references))
+        if not references:
+            return await self._answer(verb, packed)
+        for _ in range(REWRITES):
+            names = await self.blobs.write(references)
+            answer = await self._answer(verb, packed, msgpack.packb(names, use_bin_type=False))
+            if not isinstance(answer, list) or answer[:1] != [b"BLOBS"]:
+                return answer
+        said = f"the store loses large values as soon as they are written ({len(references)} for {verb})"
+        raise StoreMisconfigured(f"{said}; its maxmemory-policy has to be noeviction", reason="EvictionPolicy")
+
+    async def _answer(self, verb: str, *arguments: bytes) -> Any:
+        async with self._turns:
+            answer = await self.redis.fcall(f"tidemill_{LAYOUT}_{verb}", 1, self.tag, *arguments)
+        if isinstance(answer, bytes) and answer and answer[0] >= PACKED:
+            return msgpack.unpackb(answer, raw=True, strict_map_key=False)
+        return answer
+
+    def key(self, kind: str, *parts: str) -> str:
+        """Return the name of a key of the shard."""
+        return ":".join([self.tag, kind, *parts])
+
+    async def popped(self, kind: str, *parts: str) -> bool:
+        """Wait a while for an element of a list and take it; say whether there was one."""
+        return await self._waiter().blpop([self.key(kind, *parts)], timeout=WAIT) is not None
+
+    async def filled(self, kind: str, *parts: str) -> bool:
+        """Wait a while for a list to have an element, and leave it there; say whether it has one."""
+        key = self.key(kind, *parts)
+        return await self._waiter().blmove(key, key, WAIT, "LEFT", "LEFT") is not None
+
+    def _waiter(self) -> redis.asyncio.Redis:
+        if self._waiting is None:  # its replies may take long, and are waited for all the same
+            self._waiting = self._connect(socket_timeout=WAIT + 5, socket_connect_timeout=self._timeout or WAIT)
+        return self._waiting
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._waiting is not None:
+            await self._waiting.aclose()
         await self.redis.aclose()

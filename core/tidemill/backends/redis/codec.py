@@ -16,7 +16,9 @@ from typing import Any
 
 import msgpack
 
-__all__ = ["MAX_DEPTH", "Unencodable", "decode", "encode"]
+from tidemill.errors import CorruptValue
+
+__all__ = ["CORRUPT", "MAX_DEPTH", "REFERENCE", "Unencodable", "corrupt", "decode", "encode"]
 
 MAX_DEPTH = 64
 """Levels of lists and mappings that a value may nest."""
@@ -72,6 +74,9 @@ anew."""
 NUMPY = 20
 """The code of numpy's arrays and scalars, where numpy is installed."""
 
+REFERENCE, CORRUPT = 30, 31
+"""The codes of what stands in the place of a value: a reference to a blob, and why there is none."""
+
 _CODES = {kind: code for code, (kind, _, _) in TYPES.items()}
 
 
@@ -84,11 +89,18 @@ def encode(value: Any) -> bytes:
 
 
 def decode(raw: bytes) -> Any:
-    """Return the value that was encoded. Raises ValueError for bytes that nothing here has encoded."""
+    """Return the value that was encoded. Raises `CorruptValue` for bytes that nothing here has encoded."""
     try:
         return msgpack.unpackb(raw, ext_hook=_extension, strict_map_key=False, raw=False)
+    except CorruptValue:
+        raise
     except Exception as error:
-        raise ValueError(f"{len(raw)} bytes are no value: {type(error).__name__}: {error}") from error
+        raise CorruptValue(f"{len(raw)} bytes are no value: {type(error).__name__}: {error}") from error
+
+
+def corrupt(why: str) -> bytes:
+    """Return what stands in the place of a value that was lost: to decode it raises `CorruptValue` with ``why``."""
+    return bytes(msgpack.packb(msgpack.ExtType(CORRUPT, why.encode())))
 
 
 def _default(value: Any) -> Any:
@@ -122,6 +134,8 @@ def _extension(code: int, raw: bytes) -> Any:
         dtype, shape, data = decode(raw)
         array = numpy.frombuffer(data, dtype=dtype).reshape(shape)
         return array.copy() if shape else array[()]
+    if code == CORRUPT:
+        raise CorruptValue(raw.decode("utf-8", "replace"))
     if code not in TYPES:
         raise ValueError(f"no value of extension type {code} is known")
     return TYPES[code][2](raw)

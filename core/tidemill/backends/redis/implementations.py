@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgpack
+from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
+from tidemill.backends.redis.bells import Bells
+from tidemill.backends.redis.blobs import Reference, is_reference
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.codec import Unencodable, decode, encode
 from tidemill.backends.redis.inputs import RedisInputNetwork, RemoteContext
+from tidemill.backends.redis.mail import patiently
 from tidemill.backends.redis.plans import Wired, truth_of
 from tidemill.backends.redis.workers import RedisWorkers
 from tidemill.engine.implementations import Refused, given_by
 from tidemill.engine.inputs import Item
+from tidemill.engine.operations import Channel
 from tidemill.engine.parameters import DROPPED, LEASED, ParameterSet
-from tidemill.errors import OperationFailure, TidemillError, shown
+from tidemill.errors import CorruptValue, OperationFailure, TidemillError, shown
 from tidemill.model.operation import Stage
 from tidemill.model.primitives import type_name
 from tidemill.networks.backend import Ending
@@ -27,15 +35,24 @@ __all__ = ["RedisOperationImplementationNetwork", "decode_failure", "encode_fail
 
 Later = Callable[[float, Callable[[], None]], object]
 
+EARLY = 1e-6
+"""Seconds by which two times may differ that were meant to be one."""
 
-def encode_failure(failure: OperationFailure) -> bytes:
-    """Return a failure as bytes: what of its inputs cannot be encoded goes as its ``repr``."""
+
+def encode_failure(
+    failure: OperationFailure, pack: Callable[[bytes], Any] = bytes, has: frozenset[bytes] = frozenset()
+) -> bytes:
+    """Return a failure as bytes: what of its inputs cannot be encoded goes as its ``repr``. Large ones go as the
+    references that the context ``has``."""
     inputs = {}
     for name, value in failure.inputs.items():
         try:
-            inputs[name] = encode(value)
+            packed = pack(encode(value))
         except Unencodable:
-            inputs[name] = encode(shown(value))
+            packed = encode(shown(value))
+        if isinstance(packed, Reference):
+            packed = packed.raw if packed.raw in has else encode(shown(value))
+        inputs[name] = packed
     said = {
         "reason": failure.reason,
         "message": failure.message,
@@ -51,11 +68,27 @@ def encode_failure(failure: OperationFailure) -> bytes:
 def decode_failure(raw: bytes) -> OperationFailure:
     """Return the failure that was encoded, by a worker or by the library."""
     said = {key.decode(): value for key, value in msgpack.unpackb(raw, raw=True).items()}
-    inputs = {key.decode(): decode(value) for key, value in dict(said.get("inputs") or {}).items()}
+    inputs = {key.decode(): _readable(value) for key, value in dict(said.get("inputs") or {}).items()}
     if "names" in said:
-        inputs = {n.decode(): decode(v) for n, v in zip(said["names"], said["values"], strict=True)}
+        inputs = {n.decode(): _readable(v) for n, v in zip(said["names"], said["values"], strict=True)}
     text = {key: said.get(key, b"").decode() for key in ("reason", "message", "instance", "operation", "context")}
     return OperationFailure(inputs=inputs, traceback=said.get("traceback", b"").decode() or None, **text)
+
+
+def _can_be_read(raw: bytes) -> bool:
+    try:
+        decode(raw)
+    except CorruptValue:
+        return False
+    return True
+
+
+def _readable(raw: bytes) -> Any:
+    """Return the value of an input of a failure, or why it cannot be read."""
+    try:
+        return decode(raw)
+    except CorruptValue as error:
+        return str(error)
 
 
 class RedisOperationImplementationNetwork:
@@ -71,7 +104,6 @@ class RedisOperationImplementationNetwork:
         *,
         now: Callable[[], float],
         later: Later | None,
-        ancestors: bool,
         pool: str = "default",
     ) -> None:
         self._client = client
@@ -81,20 +113,15 @@ class RedisOperationImplementationNetwork:
         self._publish = publish
         self._now = now
         self._later = later or (lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call))
-        self._ancestors = ancestors
+        self.resolve: Callable[[str], Awaitable[Wired]] | None = None
         self.pool = pool
         self._workers = RedisWorkers(client)
-        self._listeners: dict[str, Callable[[], None]] = {}
-        self._due: float | None = None
+        self.bells = Bells(self.rung)
+        self._due: list[float] = []
 
     def listen(self, worker: str, ready: Callable[[], None]) -> None:
         """Call ``ready`` after work has become ready for a worker that wanted more than there was."""
-        self._listeners[worker] = ready
-
-    def wake(self) -> None:
-        """Have the workers in this process look for work."""
-        for ready in self._listeners.values():
-            ready()
+        self.bells.listen(worker, ready)
 
     async def lose(self, worker: str) -> int:
         """Take everything back that a vanished worker held, and return how much it was."""
@@ -103,10 +130,22 @@ class RedisOperationImplementationNetwork:
     async def cycle(self, worker: str, reports: Sequence[Report], want: int) -> Sequence[ParameterSet]:
         """Settle reports and lease what is ready, in one call."""
         found, seconds = await self.exchange(worker, reports, want)
-        if seconds is not None and self._due is None:
-            self._due = seconds
-            self._later(seconds, self._tick)
+        if seconds is not None:
+            self._look_after(seconds)
         return found
+
+    def _look_after(self, seconds: float) -> None:
+        """Have the workers in this process look for what is due then, unless they look before: they will know."""
+        due = self._now() + seconds
+        if any(known <= due + EARLY for known in self._due):
+            return
+
+        def look() -> None:
+            self._due.remove(due)
+            self.bells.ring()
+
+        self._due.append(due)
+        self._later(seconds, look)
 
     async def exchange(
         self, worker: str, reports: Sequence[Report], want: int, nonce: bytes = b""
@@ -114,37 +153,99 @@ class RedisOperationImplementationNetwork:
         """Settle reports and lease what is ready, in one call; return that, and the seconds until the next delayed
         parameter set is due (None: there is none).
 
-        With a ``nonce`` that was never used before, a call whose reply was lost is repeated with the same nonce: the
-        answer is the same, and nothing is settled twice. Raises `Fenced`.
+        With a ``nonce`` that was never used before, a call whose reply was lost is repeated: the same nonce gets the
+        same answer, and nothing is settled twice. Raises `Fenced`.
         """
         for report in reports:
             for child in report.children if isinstance(report, Subflow) else ():
                 await self._publish(child.plan)
         said = [self._report(report) for report in reports]
-        answer = await self._client.call("cycle", worker, self.pool, said, want, self._now(), nonce)
+        call = partial(self._client.call, "cycle", worker, self.pool, said, want, self._now(), nonce)
+        answer = await (patiently(call, "reports") if nonce else call())
         if answer == b"FENCED":
             raise Fenced(f'the store holds "{worker}" to be dead; what it held has gone to others')
         leased, wait, gone = answer
         for at in gone:
             reports[at].parameter_set.state = DROPPED
-        found = [self._leased(one) for one in leased]
-        if self._ancestors:
-            for parameter_set in found:
-                items = await self._inputs.everything(parameter_set.context)
-                known = {item.number: item for item in items}
-                parameter_set.items = tuple(known.get(item.number, item) for item in parameter_set.items)
-        seconds = float(wait)
+        unknown = await self._unknown(leased)
+        has = await self._with_blobs(leased)
+        found, seconds = [], float(wait)
+        lost: list[tuple[Any, OperationFailure]] = []
+        for one in leased:
+            try:
+                if one[2] in unknown:
+                    raise unknown[one[2]]
+                found.append(self._leased(one, has))
+            except TidemillError as error:
+                lost.append((one, await self._why(one, error)))
+        if lost:
+            await self._give_up(worker, lost)
+            if len(leased) == want:  # it is not noted as idle, and has room: it looks again
+                again = secrets.token_bytes(16) if nonce else b""
+                more, rest = await self.exchange(worker, [], want - len(found), again)
+                return [*found, *more], rest
         return found, seconds if seconds >= 0 else None
 
-    def _tick(self) -> None:
-        self._due = None
-        self.wake()
+    async def _with_blobs(self, leased: Sequence[Any]) -> frozenset[bytes]:
+        """Put blobs in the place of references to them in what was leased; return the references."""
+        has = frozenset(value for one in leased for value in one[10] if is_reference(value))
+        if has:
+            values = iter(await self._client.blobs.whole([value for one in leased for value in one[10]]))
+            for one in leased:
+                one[10] = [next(values) for _ in one[10]]
+        for one in leased:
+            one[12] = [await self._client.blobs.whole_ending(raw) for raw in one[12]]
+        return has
 
-    def _leased(self, said: Any) -> ParameterSet:
-        name, number, digest, op, identity, leases, emitted, tries, lost, numbers, values, waiting, endings = said
+    async def _why(self, one: Any, error: TidemillError) -> OperationFailure:
+        """Return as what a parameter set fails that was leased and cannot be called: its plan cannot be had here, or
+        an input cannot be read."""
+        name, message, instance, operation, inputs = one[0].decode(), error.message, "", "", {}
+        if isinstance(error, CorruptValue):
+            wired = self._wired[one[2].decode()]
+            planned = wired.plan.operations[one[3]]
+            instance, operation = planned.instance, planned.name
+            inputs = {parameter: _readable(v) for parameter, v in zip(planned.names, one[10], strict=True)}
+            context = RemoteContext(name, one[1].decode(), wired)
+            for parameter, number, value in zip(planned.names, one[9], one[10], strict=True):
+                if not _can_be_read(value):
+                    what = await self._inputs.said_of(context, number)
+                    message = f'the parameter "{parameter}", {what}, cannot be read: {error.message}'
+                    break
+        return OperationFailure(error.reason, message, instance, operation, inputs, context=name)
+
+    async def rung(self, worker: str) -> bool:
+        """Wait a while for the bell of a worker that got less than it wanted; say whether there may be work now."""
+        try:
+            return await self._client.popped("wake", worker)
+        except (ConnectionError, TimeoutError, OSError, ResponseError):  # the next exchange waits for the store
+            await asyncio.sleep(random.uniform(0.05, 0.2))
+            return True
+
+    async def _unknown(self, leased: Sequence[Any]) -> dict[bytes, TidemillError]:
+        """Make sure of the plans of what was leased and of child contexts; return those that cannot be had, and why."""
+        unknown: dict[bytes, TidemillError] = {}
+        for said in leased:
+            children = [msgpack.unpackb(raw, raw=True, strict_map_key=False)[1] for raw in said[12]]
+            for digest in (said[2], *children):
+                if self.resolve is None or digest.decode() in self._wired or said[2] in unknown:
+                    continue
+                try:
+                    await self.resolve(digest.decode())
+                except TidemillError as error:
+                    unknown[said[2]] = error
+        return unknown
+
+    async def _give_up(self, worker: str, lost: Sequence[tuple[Any, OperationFailure]]) -> None:
+        """Report what was leased and cannot be called."""
+        said = [["failed", one[1], one[4], one[5], encode_failure(failure)] for one, failure in lost]
+        await self._client.call("cycle", worker, self.pool, said, 0, self._now(), b"")
+
+    def _leased(self, said: Any, has: frozenset[bytes]) -> ParameterSet:
+        name, number, digest, op, identity, leases, emitted, tries, lost, numbers, values, waiting, endings, seen = said
         wired = self._wired[digest.decode()]
         items = tuple([Item(n, decode(v), None) for n, v in zip(numbers, values, strict=True)])
-        context = RemoteContext(name.decode(), number.decode(), wired)
+        context = RemoteContext(name.decode(), number.decode(), wired, seen or None, has)
         leased = ParameterSet(context, wired.plan.operations[op], items)
         leased.state, leased.leases, leased.emitted = LEASED, leases, emitted
         leased.tries, leased.lost = tries, lost
@@ -169,7 +270,7 @@ class RedisOperationImplementationNetwork:
                 one.arguments(),
                 context=one.context.name,
             )
-            return ["failed", *head, encode_failure(failure)]
+            return ["failed", *head, encode_failure(failure, self._client.blobs.pack, one.context.has)]
 
     def _said(self, report: Report, head: list[Any]) -> list[Any]:
         if isinstance(report, Completed):
@@ -182,7 +283,8 @@ class RedisOperationImplementationNetwork:
             given = [] if stored else self._given(report.parameter_set, report.returned)
             return ["emitted", *head, given, report.emission]
         if isinstance(report, Failed):
-            return ["failed", *head, encode_failure(report.failure)]
+            has = report.parameter_set.context.has
+            return ["failed", *head, encode_failure(report.failure, self._client.blobs.pack, has)]
         if isinstance(report, Lost):
             return ["lost", *head, report.message]
         if isinstance(report, Subflow):
@@ -190,21 +292,29 @@ class RedisOperationImplementationNetwork:
         assert isinstance(report, Released)
         return ["released", *head]
 
-    def _result(self, report: Completed) -> bytes:
+    def _result(self, report: Completed) -> Any:
         returned, operation = report.returned, report.parameter_set.operation
         if returned is not None and not isinstance(returned, Mapping):
             said = f'the output operation "{operation.instance}" has to return a mapping; it returned '
             raise Refused("OutputShape", f"{said}{type_name(returned)} {shown(returned)}")
-        return encode(returned)
+        return self._client.blobs.pack(encode(returned))
 
     def _given(self, one: ParameterSet, returned: Any) -> list[Any]:
         wired: Wired = one.context.wired
         outputs = wired.outputs[one.operation.index]
         given = given_by(one.operation, returned, lambda op, name: outputs[name], wired.plan.limits)
         return [
-            [wired.number(channel), encode(value), element, truth_of(value), wired.spelt(channel, value)]
+            [wired.number(channel), self._packed(channel, value), element, truth_of(value), wired.spelt(channel, value)]
             for channel, value, (_, element) in given
         ]
+
+    def _packed(self, channel: Channel, value: Any) -> Any:
+        """Return an output as it is sent. Raises `Refused` (OutputNotSerialisable), which names it."""
+        try:
+            return self._client.blobs.pack(encode(value))
+        except Unencodable as error:
+            said = f'the output "{channel.origin[1]}" of "{channel.origin[0]}" cannot be sent to a store: {error}'
+            raise Refused("OutputNotSerialisable", said) from error
 
     def _child(self, child: Child) -> list[Any]:
         """Return a child as the library takes it: one that cannot be opened says why."""

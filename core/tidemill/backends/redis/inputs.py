@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
-
-import msgpack
 
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.codec import decode
@@ -16,14 +15,19 @@ __all__ = ["RedisInputNetwork", "RemoteContext", "items_of"]
 
 
 class RemoteContext:
-    """A context as a client knows it: its name, its number in the shard, and its plan."""
+    """A context as a client knows it: its name, its number in the shard, and its plan. ``seen`` is what operations may
+    read of it, where that came along with a lease; ``has`` are references to blobs that it has as long as it lives."""
 
-    __slots__ = ("id", "name", "wired")
+    __slots__ = ("has", "id", "name", "seen", "wired")
 
-    def __init__(self, name: str, number: str, wired: Wired) -> None:
+    def __init__(
+        self, name: str, number: str, wired: Wired, seen: Any = None, has: frozenset[bytes] = frozenset()
+    ) -> None:
+        self.has = has
         self.name = name
         self.id = number
         self.wired = wired
+        self.seen = seen
 
 
 def items_of(wired: Wired, records: Any) -> list[Item]:
@@ -45,8 +49,24 @@ class RedisInputNetwork:
 
     async def everything(self, context: RemoteContext) -> list[Item]:
         """Return all inputs that an operation of the context may read, and defaults that were taken, by number."""
-        raw = await self._client.call("read", context.id)
-        return items_of(context.wired, [msgpack.unpackb(one, raw=True, strict_map_key=False) for one in _split(raw)])
+        records = context.seen if context.seen is not None else await self._client.call("read", context.id)
+        values = await self._client.blobs.whole([one[5] for one in records])
+        return items_of(context.wired, [[*one[:5], value] for one, value in zip(records, values, strict=True)])
+
+    async def said_of(self, context: RemoteContext, number: int) -> str:
+        """Return which output an input of the context is, or of which definition, for a message about it."""
+        records = await self._client.call("read", context.id)
+        channel = context.wired.channel(records[number][1]) if number < len(records) else None
+        if channel is None:
+            return "a default"
+        if isinstance(channel.origin, tuple):
+            return f'the output "{channel.origin[1]}" of "{channel.origin[0]}"'
+        return f'an input of "{channel.definition.name}" from {channel.origin}'
+
+    async def above(self, context: RemoteContext, items: Sequence[Item]) -> tuple[Item, ...]:
+        """Return inputs of a context with all their ancestors, which what is leased has not: one look at all inputs."""
+        known = {item.number: item for item in await self.everything(context)}
+        return tuple(known.get(item.number, item) for item in items)
 
     async def inputs(self, context: RemoteContext, definition: str | None = None) -> list[Item]:
         """Return the inputs of a definition, or all, in canonical order."""
@@ -59,7 +79,3 @@ class RedisInputNetwork:
             and (definition is None or item.channel.definition.name == definition)
         ]
         return found if len(found) < 2 else sorted_items(found, ranks(visible))
-
-
-def _split(raw: Any) -> list[bytes]:
-    return list(raw)

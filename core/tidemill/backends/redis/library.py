@@ -15,8 +15,11 @@ LAYOUT = 1
 """The version of keys, records and requests. Whatever changes one of them changes this."""
 
 FILES = (
+    "packing",
     "state",
+    "blobs",
     "inputs",
+    "paths",
     "order",
     "operations",
     "candidates",
@@ -25,6 +28,7 @@ FILES = (
     "locks",
     "implementations",
     "leases",
+    "keeping",
     "ending",
     "defaults",
     "stages",
@@ -35,8 +39,10 @@ FILES = (
     "reports",
     "runners",
     "contexts",
+    "submitting",
     "work",
     "looking",
+    "watching",
     "workers",
 )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -17,13 +18,16 @@ from typing import Any, TypeVar
 
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
+from tidemill.backends.redis.bells import put_down
 from tidemill.backends.redis.client import Client
-from tidemill.errors import DuplicateContext
+from tidemill.errors import ContextClosed, DuplicateContext
 
-__all__ = ["Mailbox", "duplicate", "patiently"]
+__all__ = ["RETENTION", "Mailbox", "duplicate", "patiently"]
 
 Thing = TypeVar("Thing")
 
+RETENTION = 7 * 24 * 3600.0
+"""Seconds that an ending is kept which nobody asks for, unless told otherwise."""
 AT_ONCE = 64
 """Contexts that one call opens."""
 OFFERS = 256
@@ -62,16 +66,31 @@ async def patiently(call: Callable[[], Awaitable[Thing]], what: str) -> Thing:
 
 
 class Mailbox:
-    """Opens contexts for one owner, whose name nobody else has, and calls back with their endings."""
+    """Opens contexts for one owner, whose name nobody else has, and calls back with their endings.
 
-    def __init__(self, client: Client, owner: str) -> None:
+    ``retention``: seconds that an ending is kept which nobody asks for. ``silent``: no ending is to be told here; who
+    wants one asks for it (`endings`). ``now`` is where the time comes from at which retentions are over.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        owner: str,
+        *,
+        retention: float = RETENTION,
+        silent: bool = False,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self.owner = owner
+        self.retention = retention
+        self.silent = silent
+        self._now = now
         self._client = client
         self._waiting: deque[tuple[list[Any], asyncio.Future[None]]] = deque()
         self._expected: dict[str, Callable[[bytes], None]] = {}
         self._sending: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._plans: dict[str, bytes] = {}
+        self._calls = 0
         self.crashed: Callable[[BaseException], None] = lambda error: logger.error("reading endings failed: %s", error)
 
     # -- out --------------------------------------------------------------------------------------------------------
@@ -94,8 +113,9 @@ class Mailbox:
         while self._waiting:
             batch = self._batch()
             try:
-                send = partial(self._client.call, "submit", self.owner, [request for request, _ in batch])
-                answers = await patiently(send, "new contexts")
+                requests = [request for request, _ in batch]
+                said = (self._called(), requests, self.retention, self.silent, self._now())
+                answers = await patiently(partial(self._client.call, "submit", *said), "new contexts")
             except BaseException as error:
                 for request, done in batch:
                     self._refuse(request[0], done, error)
@@ -104,11 +124,19 @@ class Mailbox:
                 continue
             for (request, done), answer in zip(batch, answers, strict=True):
                 if answer == b"OK":
+                    if self.silent:
+                        del self._expected[request[0]]
                     if not done.done():
                         done.set_result(None)
                 else:
                     self._refuse(request[0], done, duplicate(request[0]))
             self.listen()
+
+    def _called(self) -> str:
+        """Return the owner of the next call. One who hears nothing of ends has another name in each, so that a name
+        which comes again is known from a call that is repeated."""
+        self._calls += 1
+        return f"{self.owner}.{self._calls}" if self.silent else self.owner
 
     def _batch(self) -> Sequence[tuple[list[Any], asyncio.Future[None]]]:
         found: list[tuple[list[Any], asyncio.Future[None]]] = []
@@ -142,13 +170,16 @@ class Mailbox:
     async def _read(self) -> None:
         read: list[bytes] = []
         while self._expected or read:
-            look = partial(self._client.call, "endings", self.owner, READ, read)
+            look = partial(self._client.call, "endings", self.owner, READ, read, False)
             found = await patiently(look, "questions for results")
             read = [name for name, _ in found]
             for name, raw in found:
                 ended = self._expected.pop(name.decode(), None)
                 if ended is not None and raw:
-                    ended(raw)
+                    ended(await self._client.blobs.whole_ending(raw))
+                elif ended is not None:
+                    said = f'what became of the context "{name.decode()}" has been forgotten: somebody asked for that'
+                    self.crashed(ContextClosed(said, reason="RunGone"))
             if not found and self._expected:
                 await patiently(partial(self._client.filled, "inbox", self.owner), "whoever waits for results")
 
@@ -157,7 +188,7 @@ class Mailbox:
         for task in (self._sending, self._reading):
             if task is not None and not task.done():
                 if self._expected:
-                    task.cancel()
+                    await put_down(task)
                 await asyncio.gather(task, return_exceptions=True)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -52,11 +53,23 @@ def _read_origin(spelt: str) -> Origin:
     return instance, output
 
 
+Pack = Callable[[bytes], Any]
+"""What makes of an encoded value what is sent of it; see `blobs`."""
+
+SPELT = 1024
+"""Bytes of a canonical spelling above which its digest stands for it."""
+
+
+def _short(spelt: bytes) -> bytes:
+    return spelt if len(spelt) <= SPELT else b"sha256:" + hashlib.sha256(spelt).digest()
+
+
 class Wired:
     """A plan with its channels numbered from 1."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, pack: Pack = bytes) -> None:
         self.plan = plan
+        self.pack = pack
         self.channels = Channels(plan)
         self.listed: list[Channel] = []
         self._number: dict[int, int] = {}
@@ -147,7 +160,7 @@ class Wired:
             "has_defaults": any(p.has_default for op in plan.operations for p in op.parameters),
             "has_locks": any(self._may_lock(name) for name in {*plan.definitions, *(name for _, name in self.given)}),
             "by_origin": self._by_origin(),
-            "seeds": [self.offer(offer) for offer in self.check(plan.seed, {}, 0)],
+            "seeds": [self.offer(offer, bytes) for offer in self.check(plan.seed, {}, 0)],
             "limits": {
                 "inputs": -1 if limits.inputs is None else limits.inputs,
                 "parameter_sets": -1 if limits.parameter_sets is None else limits.parameter_sets,
@@ -178,12 +191,12 @@ class Wired:
         }
         return uids, len(single)
 
-    def offer(self, offer: Offer) -> list[Any]:
+    def offer(self, offer: Offer, pack: Pack | None = None) -> list[Any]:
         """Return an offer as the library takes it. Raises `InvalidInput` (NotEncodable)."""
         channel, value, parents, uid = offer
         name = channel.definition.name
         try:
-            encoded = encode(value)
+            encoded = (pack or self.pack)(encode(value))
         except Unencodable as error:
             said = f'"{name}": the value cannot be sent to a store: {error}'
             raise InvalidInput(said, reason="NotEncodable", path=pointer("inputs", name)) from error
@@ -193,10 +206,10 @@ class Wired:
         """Return the canonical spelling of a value where equal ones may be one, also in a child context that it is
         forwarded to; else nothing."""
         if channel.definition.dedupe:
-            return canonical(value)
+            return _short(canonical(value))
         if channel.definition.name in self._forwarded:
             with contextlib.suppress(Exception):
-                return canonical(value)
+                return _short(canonical(value))
         return b""
 
     def _operation(self, operation: PlannedOperation) -> dict[str, Any]:

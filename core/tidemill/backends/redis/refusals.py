@@ -5,6 +5,9 @@ Neighbours: `client` (which calls), `checks` (which looks before anything is cal
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
@@ -29,7 +32,7 @@ from tidemill.errors import (
     StoreUnavailable,
 )
 
-__all__ = ["store_error"]
+__all__ = ["named", "store_error"]
 
 _BROKEN = ("WRONGTYPE", "wrong kind of value", "MessagePack", "cmsgpack", "is not an integer", "not a valid float")
 _AWAY = ("LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "NOREPLICAS", "TRYAGAIN", "UNBLOCKED", "MISCONF")
@@ -55,3 +58,12 @@ def store_error(error: RedisError | OSError, where: str) -> StoreError:
     if any(word in text for word in _BROKEN):
         return CorruptState(f"{said} holds something that was never written there: {text}")
     return StoreError(f"{said} refused: {text}")
+
+
+@contextlib.contextmanager
+def named(where: str) -> Iterator[None]:
+    """Have whatever the client library raises meanwhile be an error of this project. Raises `StoreError`."""
+    try:
+        yield
+    except RedisError as error:
+        raise store_error(error, where) from error

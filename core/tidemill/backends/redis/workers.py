@@ -6,6 +6,7 @@ long as it is. Neighbours: `functions/workers.lua`, `functions/runners.lua`, and
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,10 +49,14 @@ class RedisWorkers:
             raise WorkerTaken(f'a worker "{worker}" has been at work already; choose an id that was never used')
         return int(answer)
 
-    async def beat(self, worker: str, count: int) -> Beat | None:
+    async def beat(self, worker: str, count: int, now: float | None = None) -> Beat | None:
         """Say that a worker lives; ``count`` grows with every beat. None: it has been expired, and has to end its
-        runners and begin again under a new id."""
-        answer = await self._client.call("beat", worker, count, self._cursor)
+        runners and begin again under a new id.
+
+        ``now`` (seconds since 1970; default: by the clock of this machine) says which endings nobody has asked for in
+        time: some of them are forgotten in passing.
+        """
+        answer = await self._client.call("beat", worker, count, self._cursor, time.time() if now is None else now)
         if answer == b"GONE":
             return None
         epoch, cursor, flat = answer

@@ -4,16 +4,20 @@
 --
 -- KEYS[1] tag: the hash tag of the shard
 -- ARGV[1] request: packed with msgpack, an array whose parts stand above each function
--- Returns: 'OK' or what stands above each function
+-- ARGV[2] the names of the blobs that the request refers to, if there are any
+-- Returns: 'OK' or what stands above each function; {'BLOBS', names…} for blobs that are not there, and then nothing is done
 
 local function step(act)
   return function(keys, arguments)
     begin(keys)
+    local missing = arguments[2] and B.missing(cmsgpack.unpack(arguments[2])) or {}
+    if #missing > 0 then return { 'BLOBS', unpack(missing) } end
     P.begin()
     local answer = act(cmsgpack.unpack(arguments[1]))
     P.flush()
     write_back()
-    return answer
+    -- one string costs the server and whoever reads it a fraction of what nested lists do
+    return type(answer) == 'table' and cmsgpack.pack(answer) or answer
   end
 end
 
@@ -34,17 +38,18 @@ end
 local function own(name, owner)
   if owner == '' then return false end
   local id = redis.call('HGET', K.names, name)
-  if id then return context(id).owner == owner end
-  return redis.call('LPOS', key('inbox', owner), name) ~= false
+  if id then return context(id).owner[1] == owner end
+  return cmsgpack.unpack(redis.call('HGET', key('ended'), name))[10] == owner
 end
 
--- open: {name, plan digest, offers, strict, hold, owner, lineage} -> 'OK', 'PLAN' (publish it first) or 'DUPLICATE'
+-- open: {name, plan digest, offers, strict, hold, owner (see keeping), lineage} -> 'OK', 'PLAN' (publish it first) or 'DUPLICATE'
 local function open(a)
   if redis.call('HEXISTS', K.names, a[1]) == 1 or redis.call('HEXISTS', key('ended'), a[1]) == 1 then
-    return own(a[1], a[6]) and 'OK' or 'DUPLICATE'
+    return own(a[1], a[6][1]) and 'OK' or 'DUPLICATE'
   end
   if not plan_of(a[2]) then return 'PLAN' end
   local id = tostring(redis.call('INCR', K.serial))
+  P.tally('opened')
   S.open(id, { name = a[1], plan = a[2], strict = a[4], owner = a[6], lineage = a[7] }, a[3], a[5])
   return 'OK'
 end
@@ -90,11 +95,13 @@ local function cancel(a)
   return 'OK'
 end
 
--- ending: {name, owner} -> {ending} once, and then it is forgotten
+-- ending: {name, whether it has been read} -> {ending} once, and then it is forgotten; {ending, '1'} as often as it is asked
+-- for, until it has been read with its blobs
 local function ending(a)
   local raw = redis.call('HGET', key('ended'), a[1])
+  if raw and not a[2] and redis.call('EXISTS', key('holds', B.ending(a[1]))) == 1 then return { raw, '1' } end
   if raw then
-    redis.call('HDEL', key('ended'), a[1])
+    S.forget(a[1])
     return { raw }
   end
   return { redis.call('HEXISTS', K.names, a[1]) == 1 and 'OPEN' or 'GONE' }
@@ -104,6 +111,7 @@ end
 local DRAINS = { 'allow-oom' }
 redis.register_function('tidemill_1_publish', step(publish))
 redis.register_function('tidemill_1_add', step(add))
+redis.register_function('tidemill_1_mark', step(mark))
 redis.register_function({ function_name = 'tidemill_1_close', callback = step(close), flags = DRAINS })
 redis.register_function({ function_name = 'tidemill_1_cancel', callback = step(cancel), flags = DRAINS })
 redis.register_function({ function_name = 'tidemill_1_ending', callback = step(ending), flags = DRAINS })

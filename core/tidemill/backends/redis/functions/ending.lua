@@ -52,13 +52,15 @@ function S.finish(c)
       items[number + 1] = { head[1], head[2], head[3], head[4], value, get(c, 'u' .. number) or '' }
     end
   end
-  local ending = cmsgpack.pack({ c.name, c.plan, c.failure, failures, c.notes, c.inputs, c.taken, results, items })
+  local ending = cmsgpack.pack({ c.name, c.plan, c.failure, failures, c.notes, c.inputs, c.taken, results, items, c.owner[1] or '' })
   c.stage, c.failed_stage = '', ''
   forget(c)
   if c.parent ~= '' then
+    local above = string.match(c.parent, '^%d+')
+    if context(above) then B.hand_on(c.id, above) else B.drop(c.id) end
     C.ended(c.parent, c.place, ending)
   else
-    redis.call('HSET', key('ended'), c.name, ending)
-    if c.owner ~= '' then redis.call('RPUSH', key('inbox', c.owner), c.name) end
+    if redis.call('EXISTS', key('holds', c.id)) == 1 then B.hand_on(c.id, B.ending(c.name)) end
+    S.keep(c, ending)
   end
 end

@@ -5,7 +5,7 @@
 --
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: P.begin, P.count, P.dispatch, P.freed, P.ring, P.flush
+-- Returns: P.begin, P.count, P.tally, P.dispatch, P.freed, P.ring, P.flush
 
 local fresh = {}    -- pool -> what became ready in this call, oldest first
 local counted = {}  -- plan and operation -> counters of this call
@@ -17,6 +17,12 @@ function P.begin() fresh, counted = {}, {} end
 
 function P.count(c, op, what)
   local field = c.plan .. ' ' .. op .. ' ' .. what
+  counted[field] = (counted[field] or 0) + 1
+end
+
+-- contexts that nobody but a user has opened: opened, succeeded, failed
+function P.tally(what)
+  local field = 'contexts ' .. what
   counted[field] = (counted[field] or 0) + 1
 end
 

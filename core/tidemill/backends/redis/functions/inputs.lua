@@ -6,7 +6,7 @@
 -- values may be one) comes beside it.
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: I.channel, I.header, I.store, I.store_default, I.fits, I.locks_of
+-- Returns: I.channel, I.header, I.read, I.store, I.store_default, I.locks_of
 
 -- what is known of a channel by what an input says of it: its number in the plan (0: a default that was taken, which has none),
 -- {origin, definition, channel of its validator, lock, dedupe} for one that the plan does not know, or {number, origin that it
@@ -31,11 +31,22 @@ function I.header(c, number)
   return cmsgpack.unpack(string.sub(raw, 5, 4 + long)), string.sub(raw, 5 + long)
 end
 
+-- what operations may read: of each input {number, channel, parents, emission, element, value}
+function I.read(c)
+  local out = {}
+  for number = 0, (c.visible >= 0 and c.visible or c.numbers) - 1 do
+    local head, value = I.header(c, number)
+    out[number + 1] = { number, head[1], head[2], head[3], head[4], value }
+  end
+  return out
+end
+
 local function keep(c, head, value)
   local number = c.numbers
   c.numbers, c.dirty = number + 1, true
   local packed = cmsgpack.pack(head)
   put(c, 'i' .. number, struct.pack('>I4', #packed) .. packed .. value)
+  B.hold(c.id, value)
   return number
 end
 
@@ -57,46 +68,6 @@ end
 
 -- a default that a parameter takes is numbered like an input and belongs to no channel
 function I.store_default(c, value) return keep(c, { 0, {}, 0, 0, {}, '', 'T' }, value) end
-
--- an input together with the one that a validator made it of, which it stands for
-local function both(c, number)
-  local found = { (I.header(c, number)) }
-  local parents = found[1][2]
-  if #parents == 1 then
-    local before = I.header(c, parents[1])
-    local known = I.channel(c, before[1])
-    if known and known.validator > 0 then found[2] = before end
-  end
-  return found
-end
-
--- whether some ancestor line of an input has the origins of `path`, the parent's first
-local function has_path(c, number, path)
-  local generation = both(c, number)
-  for _, origin in ipairs(path) do
-    local following, seen = {}, {}
-    for _, child in ipairs(generation) do
-      for _, above in ipairs(child[2]) do
-        for _, head in ipairs(seen[above] and {} or both(c, above)) do
-          local known = I.channel(c, head[1])
-          if known and known.origin == origin then following[#following + 1] = head end
-        end
-        seen[above] = true
-      end
-    end
-    if #following == 0 then return false end
-    generation = following
-  end
-  return true
-end
-
-function I.fits(c, number, paths)
-  if #paths == 0 then return true end
-  for _, path in ipairs(paths) do
-    if has_path(c, number, path) then return true end
-  end
-  return false
-end
 
 function I.locks_of(c, numbers)
   local found, seen = {}, {}

@@ -5,22 +5,26 @@
 -- has been walked past it, so nothing has to be remembered of what has ended.
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: R.record, R.keep, R.op_of, R.numbers_of, R.refuse_too_many, R.take, R.taken
+-- Returns: R.record, R.keep, R.packed, R.op_of, R.numbers_of, R.refuse_too_many, R.take, R.taken
 
 -- a record: state, tries, lost, emitted, given, leases, worker, locks, how many children are open (-1: it has asked for none), how
 -- the others ended,
 -- the contexts of all of them
 function R.record(c, id)
   local raw = get(c, 'p' .. id)
-  if not raw then return nil end
+  if not raw or type(raw) == 'table' then return raw or nil end
   local f = cmsgpack.unpack(raw)
-  return { id = id, state = f[1], tries = f[2], lost = f[3], emitted = f[4], given = f[5], leases = f[6], worker = f[7],
+  local r = { id = id, state = f[1], tries = f[2], lost = f[3], emitted = f[4], given = f[5], leases = f[6], worker = f[7],
     locks = f[8], waiting = f[9], endings = f[10], children = f[11] }
+  c.read['p' .. id] = r  -- whoever asks for it in this call means the same one
+  return r
 end
 
-function R.keep(c, r)
-  put(c, 'p' .. r.id, cmsgpack.pack({ r.state, r.tries, r.lost, r.emitted, r.given, r.leases, r.worker, r.locks, r.waiting,
-    r.endings, r.children }))
+function R.keep(c, r) put(c, 'p' .. r.id, r) end
+
+function R.packed(r)
+  return cmsgpack.pack({ r.state, r.tries, r.lost, r.emitted, r.given, r.leases, r.worker, r.locks, r.waiting, r.endings,
+    r.children })
 end
 
 function R.op_of(id) return tonumber(string.match(id, '^%d+')) end

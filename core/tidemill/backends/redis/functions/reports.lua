@@ -40,6 +40,7 @@ function KIND.completed(c, r, given, notes, result, now)
   local op = R.op_of(r.id)
   if c.p.ops[op + 1].stage == 'output' then
     put(c, 'o' .. c.results, cmsgpack.pack({ op, r.id, result }))
+    B.hold(c.id, result)
     c.results = c.results + 1
   elseif #given > 0 and not stored(c, r, given, 0, now) then
     return

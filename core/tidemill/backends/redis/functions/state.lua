@@ -14,10 +14,6 @@ local K = {}        -- keys of this call's shard
 local loaded = {}   -- context id -> context, for the length of one call
 local plans = {}    -- digest -> plan; a cache of what the plan keys hold, good for as long as this server lives
 
-local FIELDS = { 'id', 'name', 'plan', 'strict', 'stage', 'failed_stage', 'held', 'closed', 'open', 'leased', 'backlog',
-  'taken', 'promised', 'inputs', 'given', 'numbers', 'visible', 'holding', 'depth', 'parent', 'place', 'owner', 'failure',
-  'lineage', 'box_first', 'box_next', 'results', 'failures', 'notes', 'satisfied', 'opened', 'sealed', 'forgiven', 'aux', 'kids' }
-
 local function begin(keys)
   local tag = keys[1]
   K = { tag = tag }
@@ -43,7 +39,7 @@ local function new_context(id, fields)
   local c = { id = id, stage = 'processing', failed_stage = '', held = false, closed = false, open = 0, leased = 0, backlog = 0,
     taken = 0, promised = 0, inputs = 0, given = 0, numbers = 0, visible = -1, holding = {}, depth = 0, parent = '', place = 0,
     owner = '', failure = '', lineage = false, box_first = 0, box_next = 0, results = 0, failures = 0, notes = {}, satisfied = {}, opened = {},
-    sealed = {}, forgiven = { 0, 0 }, aux = {}, kids = {}, set = {}, read = {}, dirty = true }
+    sealed = {}, forgiven = { 0, 0 }, aux = {}, kids = {}, turns = 0, set = {}, read = {}, gone = {}, dirty = true }
   for name, value in pairs(fields) do c[name] = value end
   c.hash = key('c', id)
   c.p = plan_of(c.plan)
@@ -60,15 +56,15 @@ local function context(id, field)
     loaded[id] = false
     return false
   end
-  local packed = cmsgpack.unpack(raw[1])
-  c = { set = {}, hash = key('c', id), read = {} }
+  c = unpacked(raw[1])
+  c.hash = key('c', id)
   if field then c.read[field] = raw[2] end
-  for at, name in ipairs(FIELDS) do c[name] = packed[at] end
   c.p = plan_of(c.plan)
   loaded[id] = c
   return c
 end
 
+-- a value that is a table is the record of a parameter set, which is packed once, when all is written
 local function put(c, field, value) c.set[field] = value; c.dirty = true end
 
 local function get(c, field)
@@ -79,9 +75,9 @@ local function get(c, field)
 end
 
 local function drop(c, field)
-  c.set[field], c.read[field] = nil, nil
+  c.set[field], c.read[field] = nil, false
+  c.gone[#c.gone + 1] = field
   c.dirty = true
-  redis.call('HDEL', c.hash, field)
 end
 
 local function forget(c)
@@ -94,11 +90,10 @@ local function write_back()
   for _, c in pairs(loaded) do
     if c and c.dirty then
       c.dirty = false
-      local packed = {}
-      for at, name in ipairs(FIELDS) do packed[at] = c[name] end
-      local arguments, n = { 's', cmsgpack.pack(packed) }, 2
+      for at = 1, #c.gone, 4000 do redis.call('HDEL', c.hash, unpack(c.gone, at, math.min(at + 3999, #c.gone))) end
+      local arguments, n = { 's', packed(c) }, 2
       for field, value in pairs(c.set) do
-        arguments[n + 1], arguments[n + 2] = field, value
+        arguments[n + 1], arguments[n + 2] = field, type(value) == 'table' and R.packed(value) or value
         n = n + 2
         if n >= 4000 then
           redis.call('HSET', c.hash, unpack(arguments, 1, n))

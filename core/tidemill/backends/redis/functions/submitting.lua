@@ -1,31 +1,77 @@
--- submitting: many contexts opened in one call, and what became of them, for whoever opened them.
+-- submitting: many contexts opened in one call, and what became of them, for whoever asks.
 --
 -- Guarantees: opening what the same owner has opened already does no harm, so a call whose reply was lost may be repeated; an
--- ending stays until its owner says that it has been read.
+-- ending stays until its owner says that it has been read, somebody has it forgotten, or its retention is over (see keeping).
 --
 -- KEYS[1] tag: the hash tag of the shard
 -- ARGV[1] request: packed with msgpack, an array whose parts stand above each function
 -- Returns: what stands above each function
 
--- submit: {owner, {{name, plan digest, offers, strict, hold, lineage}…}} -> {for each what `open` answers}
+local PIECE = 128   -- endings of each kind that one call looks after
+
+-- submit: {owner, {{name, plan digest, offers, strict, hold, lineage}…}, seconds of retention, whether the owner wants to hear
+-- nothing of ends, now} -> {for each what `open` answers}
 local function submit(a)
   local out = {}
-  for at, one in ipairs(a[2]) do out[at] = open({ one[1], one[2], one[3], one[4], one[5], a[1], one[6] }) end
+  S.collect(a[5], PIECE)
+  for at, one in ipairs(a[2]) do out[at] = open({ one[1], one[2], one[3], one[4], one[5], { a[1], a[3], a[4] }, one[6] }) end
   return out
 end
 
--- endings: {owner, most, names that have been read} -> {{name, ending}…}, the oldest first
+-- endings: {owner, most, names that have been read, whether it has waited for contexts of others} -> {{name, ending}…}, the oldest
+-- first; the ending is '' where somebody has had it forgotten
 local function endings(a)
-  local inbox, out = key('inbox', a[1]), {}
+  local inbox, kept, out = key('inbox', a[1]), a[4] and key('letters', a[1]) or key('ended'), {}
   for _, name in ipairs(a[3]) do
     redis.call('LREM', inbox, 1, name)
-    redis.call('HDEL', key('ended'), name)
+    if a[4] then
+      redis.call('HDEL', kept, name)
+      B.drop(B.letter(a[1], name))
+    else
+      S.forget(name)
+    end
   end
   for at, name in ipairs(redis.call('LRANGE', inbox, 0, a[2] - 1)) do
-    out[at] = { name, redis.call('HGET', key('ended'), name) or '' }
+    out[at] = { name, redis.call('HGET', kept, name) or '' }
   end
   return out
 end
+
+-- await: {owner or '', {name…}} -> {ending, 'OPEN' or 'GONE' for each}: nothing is taken; the owner, if there is one, is told of
+-- the end of those that are open
+local function await(a)
+  local out = {}
+  for at, name in ipairs(a[2]) do
+    local c = found(name)
+    out[at] = redis.call('HGET', key('ended'), name) or 'GONE'
+    if c and c.parent == '' then
+      local there = a[1] == ''
+      for place = 4, #c.owner do there = there or c.owner[place] == a[1] end
+      if not there then c.owner[#c.owner + 1], c.dirty = a[1], true end
+      out[at] = 'OPEN'
+    end
+  end
+  return out
+end
+
+-- ended: {cursor} -> {next cursor, {name…}}: some of all endings that are kept
+local function ended(a)
+  local some, names = redis.call('ZSCAN', key('due'), a[1], 'COUNT', PIECE), {}
+  for at = 1, #some[2], 2 do
+    if string.sub(some[2][at], 1, 1) == 'c' then names[#names + 1] = string.sub(some[2][at], 2) end
+  end
+  return { some[1], names }
+end
+
+-- forget: {name…} -> how many of the endings were there
+local function forget_endings(a)
+  local many = 0
+  for _, name in ipairs(a) do many = many + S.forget(name) end
+  return many
+end
+
+-- collect: {now} -> how many endings were forgotten because their retention is over
+local function collect(a) return S.collect(a[1], PIECE) end
 
 -- counts: {plan digest} -> {operation, word, how many, …}: of each operation, how many have been taken, dispatched and so on
 local function counts(a)
@@ -44,3 +90,7 @@ end
 redis.register_function('tidemill_1_submit', step(submit))
 redis.register_function({ function_name = 'tidemill_1_endings', callback = step(endings), flags = DRAINS })
 redis.register_function('tidemill_1_counts', step(counts))
+redis.register_function({ function_name = 'tidemill_1_await', callback = step(await), flags = DRAINS })
+redis.register_function({ function_name = 'tidemill_1_ended', callback = step(ended), flags = DRAINS })
+redis.register_function({ function_name = 'tidemill_1_forget', callback = step(forget_endings), flags = DRAINS })
+redis.register_function({ function_name = 'tidemill_1_collect', callback = step(collect), flags = DRAINS })

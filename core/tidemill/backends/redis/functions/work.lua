@@ -37,16 +37,10 @@ local function cycle(a)
   return { out, soonest[2] and string.format('%.17g', math.max(0, tonumber(soonest[2]) - a[5])) or '-1', gone }
 end
 
--- read: {context id, definition or ''} -> {{number, channel, parents, emission, element, value}…}, what operations may read
+-- read: {context id} -> {{number, channel, parents, emission, element, value}…}, what operations may read
 local function read(a)
   local c = context(a[1])
-  if not c then return {} end
-  local visible, out = c.visible >= 0 and c.visible or c.numbers, {}
-  for number = 0, visible - 1 do
-    local head, value = I.header(c, number)
-    out[number + 1] = cmsgpack.pack({ number, head[1], head[2], head[3], head[4], value })
-  end
-  return out
+  return c and I.read(c) or {}
 end
 
 -- known: {name, uids} -> {plan digest, how many inputs, {{number, value}…}}: what the context knows under uids

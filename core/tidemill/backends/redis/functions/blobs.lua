@@ -1,0 +1,81 @@
+-- blobs: large values, which are stored once under their digest and travel as references. A reference is the extension type 30
+-- of msgpack: where it is ('b' here, 'm' elsewhere) and the digest, 65 letters, and then its size. See `blobs.py`.
+--
+-- Guarantees: a blob stays as long as a context, a plan or an ending refers to it, and is gone in the step in which the last of
+-- them is; what is written and never referred to has a time to live, and whoever comes later than that is told to send it again.
+-- Keys: `blob:<name>` its bytes, or where they are; `refs` how many hold it; `holds:<holder>` what a holder has: a context by its
+-- id, the ending of a context, a copy of one; `uploads`, `trash`: what is elsewhere and may be deleted there.
+-- KEYS: none, it is called by other files
+-- ARGV: none
+-- Returns: B.missing, B.hold, B.drop, B.share, B.hand_on, B.ending, B.letter
+
+local B = {}
+
+-- of the names that a request brings, those that are not here
+function B.missing(names)
+  local out = {}
+  for _, name in ipairs(names) do
+    if redis.call('EXISTS', key('blob', name)) == 0 then out[#out + 1] = name end
+  end
+  return out
+end
+
+local function name_of_blob(value)
+  if string.byte(value, 1) == 0xc7 and string.byte(value, 3) == 30 then return string.sub(value, 4, 68) end
+end
+
+-- `value` is stored on behalf of a holder, a context by its id
+function B.hold(holder, value)
+  local name = name_of_blob(value)
+  if not name or redis.call('SADD', key('holds', holder), name) == 0 then return end
+  if redis.call('HINCRBY', key('refs'), name, 1) == 1 then
+    redis.call('PERSIST', key('blob', name))
+    if string.byte(name) == 109 then redis.call('ZREM', key('uploads'), redis.call('GET', key('blob', name)) or '') end
+  end
+end
+
+local function let_go(name)
+  if redis.call('HINCRBY', key('refs'), name, -1) > 0 then return end
+  redis.call('HDEL', key('refs'), name)
+  if string.byte(name) == 109 then
+    local there = redis.call('GET', key('blob', name))
+    if there then redis.call('RPUSH', key('trash'), there) end
+  end
+  redis.call('UNLINK', key('blob', name))
+end
+
+function B.drop(holder)
+  local names = redis.call('SMEMBERS', key('holds', holder))
+  if #names == 0 then return end
+  for _, name in ipairs(names) do let_go(name) end
+  redis.call('DEL', key('holds', holder))
+end
+
+-- all that one holder has, another has too
+function B.share(holder, other)
+  for _, name in ipairs(redis.call('SMEMBERS', key('holds', holder))) do
+    if redis.call('SADD', key('holds', other), name) == 1 then redis.call('HINCRBY', key('refs'), name, 1) end
+  end
+end
+
+-- what one holder had, another has from now on
+function B.hand_on(holder, other)
+  if redis.call('EXISTS', key('holds', holder)) == 0 then return end
+  B.share(holder, other)
+  B.drop(holder)
+end
+
+-- the holders that stand for the ending of a context, and for the copy of it that somebody waits for
+function B.ending(name) return 'e' .. redis.sha1hex(name) end
+
+function B.letter(who, name) return 'l' .. redis.sha1hex(who .. ' ' .. name) end
+
+-- mark: {name, where, seconds} -> where the blob is from now on: what has been uploaded twice is kept once
+local function mark(a)
+  local at = key('blob', a[1])
+  local known = redis.call('GET', at)
+  if known then return known end
+  if not redis.call('ZSCORE', key('uploads'), a[2]) then return 'GONE' end
+  redis.call('SET', at, a[2], 'EX', a[3])
+  return a[2]
+end
