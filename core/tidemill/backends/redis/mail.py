@@ -90,6 +90,7 @@ class Mailbox:
         self._expected: dict[str, Callable[[bytes], None]] = {}
         self._sending: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._idle = False
         self._calls = 0
         self.crashed: Callable[[BaseException], None] = lambda error: logger.error("reading endings failed: %s", error)
 
@@ -181,13 +182,15 @@ class Mailbox:
                     said = f'what became of the context "{name.decode()}" has been forgotten: somebody asked for that'
                     self.crashed(ContextClosed(said, reason="RunGone"))
             if not found and self._expected:
+                self._idle = True
                 await patiently(partial(self._client.filled, "inbox", self.owner), "whoever waits for results")
+                self._idle = False
 
     async def close(self) -> None:
         """Stop sending and reading. What has been read is said to have been."""
         for task in (self._sending, self._reading):
             if task is not None and not task.done():
-                if self._expected:
+                if self._expected or self._idle:  # nothing that was read is still to be said
                     await put_down(task)
                 await asyncio.gather(task, return_exceptions=True)
 
