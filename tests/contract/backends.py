@@ -7,14 +7,11 @@ to the `Backend` protocol alone.
 
 import asyncio
 import gc
-import shutil
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 
-import pytest
-
-from tests.backends.redis.stores import store
+from tests.backends.redis.stores import program_of, store
 from tests.contract.clock import Clock
 from tests.contract.subject import Choose, Factory, Subject
 from tidemill.backends.memory.backend import MemoryBackend
@@ -22,7 +19,7 @@ from tidemill.backends.memory.context import MemoryContext
 from tidemill.engine.inputs import Item
 from tidemill.engine.parameters import DELAYED, DISPATCHED, LEASED, TAKEN, ParameterSet
 
-__all__ = ["BACKENDS", "FACTORIES", "FLOWS", "Factory", "Subject"]
+__all__ = ["FACTORIES", "FLOWS", "Factory", "Subject", "factory_of"]
 
 
 @asynccontextmanager
@@ -94,9 +91,9 @@ FACTORIES: dict[str, Factory] = {
 FLOWS = {"memory": (2000, 2), "redis": (400, 1), "valkey": (400, 1)}
 """How many random data flows each is tried with, and in how many orders: a step of a store costs a round trip."""
 
-NO_REDIS = pytest.mark.skipif(
-    shutil.which("redis-server") is None,
-    reason="THERE IS NO redis-server ON THIS MACHINE: nothing of this was tried over Redis (Valkey is always there)",
-)
-BACKENDS = [pytest.param(name, marks=[NO_REDIS] if name == "redis" else []) for name in sorted(FACTORIES)]
-"""The names of all of them, for tests that are run with each."""
+
+def factory_of(name: str) -> Factory:
+    """Return the factory of a backend; skip what asks for one whose server this machine has not."""
+    if name in ("redis", "valkey"):
+        program_of(name)
+    return FACTORIES[name]

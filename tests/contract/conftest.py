@@ -4,16 +4,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.contract.backends import BACKENDS, FACTORIES, Factory
+from tests.contract.backends import FACTORIES, Factory, factory_of
 from tests.contract.clock import Clock
 from tests.contract.driver import Driver
 from tests.contract.tally import TALLY
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=sorted(FACTORIES))
 def factory(request: pytest.FixtureRequest) -> Factory:
     """Makes the backend that this test is about."""
-    return FACTORIES[request.param]
+    return factory_of(request.param)
 
 
 @pytest.fixture

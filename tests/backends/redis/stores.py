@@ -35,7 +35,9 @@ def program_of(kind: str) -> str:
     """Return the program of a server, or skip what needs it."""
     program = bundled() if kind == "valkey" else shutil.which("redis-server")
     if program is None:
-        pytest.skip("there is no redis-server on this machine, so nothing of this runs over redis")
+        pytest.skip(
+            "THERE IS NO redis-server ON THIS MACHINE: nothing of this was tried over Redis (Valkey is always there)"
+        )
     return program
 
 
