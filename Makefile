@@ -66,6 +66,10 @@ format: $(STAMP)  ## sort imports and format, in place
 	@$(PY) -m ruff check --fix-only --quiet
 	@$(PY) -m ruff format
 
+.PHONY: docs
+docs: $(STAMP)  ## make docs/redis.md out of the code (ARGS=--measure measures its figures again)
+	@PYTHONPATH=. $(PY) tools/redis_doc.py $(ARGS)
+
 .PHONY: bench
 bench: $(STAMP)  ## measure against DFFML and plain asyncio, print the table (ARGS="--help" for choices)
 	@$(PY) -m benchmarks $(ARGS)

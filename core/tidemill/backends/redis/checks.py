@@ -40,7 +40,7 @@ ROUNDS = 20
 PATIENCE = 5.0
 """Seconds that a store which is only looked at may take for an answer."""
 
-CLIENT = ("BLPOP", "DEL", "EXISTS", "FCALL", "FUNCTION LIST", "FUNCTION LOAD", "GET", "LREM", "LRANGE", "SET", "ZADD",
+CLIENT = ("BLMOVE", "BLPOP", "DEL", "EXISTS", "FCALL", "FUNCTION LIST", "FUNCTION LOAD", "GET", "LREM", "LRANGE", "MGET", "SET", "ZADD",
           "ZRANGEBYSCORE", "ZREM")  # fmt: skip
 """The commands that are called from outside; the others are called in the functions, on behalf of the same user."""
 
@@ -262,6 +262,8 @@ async def _allowed(redis: Any, info: dict[str, Any], tag: str) -> AsyncIterator[
             arguments: tuple[str, ...] = (f"{tag}:probe", *ARGUMENTS.get(name, ()))
             if name == "FCALL":
                 arguments = (f"tidemill_{LAYOUT}_read", "1", *arguments)
+            elif name == "BLMOVE":
+                arguments = (f"{tag}:probe", f"{tag}:probe", "LEFT", "LEFT", "0")
             elif " " in name:
                 arguments = ("none",) if name.endswith("LOAD") else ()
             if not await _said(connection, *name.split(" "), *arguments):
