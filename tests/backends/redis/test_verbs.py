@@ -1,5 +1,6 @@
 """The verbs of a context over real servers: open, add, close, cancel, lose, and what they refuse."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,6 +14,7 @@ from tidemill.model.definition import Definition
 from tidemill.model.input import Input
 from tidemill.model.operation import Stage
 from tidemill.networks.implementations import Completed, Failed, Lost
+from tidemill.plan.compile import compile_plan
 
 USE = operation("use", {"a": A}, {"b": B})
 
@@ -115,3 +117,13 @@ async def test_an_output_operation_has_to_return_a_mapping(driver: Driver) -> No
     lease = ran.leases[0]
     await driver.report(lease, Failed(lease.parameter_set, ran.failure))
     assert driver.subject.refused() == 1
+
+
+async def test_more_becomes_ready_in_one_call_than_the_language_takes_arguments(driver: Driver) -> None:
+    brings = [*seeds(A, *range(20)), *seeds(B, *range(20))]
+    plan = compile_plan(flow(operation("join", {"a": A, "b": B}), seed=brings))
+    names = [f"c{at}" for at in range(40)]  # of each as many are taken at once as one context may have waiting
+    await asyncio.gather(*(driver.backend.open(name, plan, []) for name in names))
+    leased = await driver.lease(30)
+    assert {lease.instance for lease in leased} == {"join"}
+    assert len(leased) == 30

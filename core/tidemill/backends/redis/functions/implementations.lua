@@ -83,7 +83,8 @@ end
 function P.flush()
   for pool, ready in pairs(fresh) do
     if #ready > 0 then
-      redis.call('RPUSH', key('ready', pool), unpack(ready))
+      -- the language takes so many arguments and not many more
+      for at = 1, #ready, 4000 do redis.call('RPUSH', key('ready', pool), unpack(ready, at, math.min(at + 3999, #ready))) end
       P.ring(pool, #ready)
     end
   end
