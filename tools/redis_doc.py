@@ -82,8 +82,8 @@ def _keys() -> str:
     about = f"""## Keys
 
 Every key begins with the hash tag of its shard, `{{tm{LAYOUT}:0}}`, so a shard is in one slot of a cluster. No name of
-a key holds text of a user but names of pools, workers and owners. Nothing but `blob` ever has a time to live, and that only
-while nothing refers to it.
+a key holds text of a user but names of pools, workers and owners. Nothing but `blob` ever has a time to live, and that
+only while nothing refers to it.
 """
     return "\n".join([about, _table(("key", "type", "what", "gone"), *rows), "The fields of a context:\n", fields])
 
@@ -109,9 +109,9 @@ def _functions() -> str:
         rows.append(tuple(part.replace("|", "\\|") for part in (f"`{verb}`", request, answer)))
     about = f"""## Functions
 
-`FCALL tidemill_{LAYOUT}_<verb> 1 <hash tag> <request> [<blobs>]`; a request is an array packed with msgpack, a list that
-is answered is packed too. `<blobs>` are the names of large values that the request refers to: those that are not there are
-answered, and nothing is done.
+`FCALL tidemill_{LAYOUT}_<verb> 1 <hash tag> <request> [<blobs>]`; a request is an array packed with msgpack, a list
+that is answered is packed too. `<blobs>` are the names of large values that the request refers to: those that are not
+there are answered, and nothing is done.
 """
     return "\n".join([about, _table(("verb", "request", "answer"), *rows)])
 

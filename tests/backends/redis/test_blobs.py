@@ -1,24 +1,20 @@
 """Large values over real servers: from operation to operation, shared, collected, lost, and kept elsewhere."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.backends.redis.leaks import left_in
 from tests.backends.redis.stores import store
 from tests.contract.clock import Clock
 from tests.contract.driver import Driver, Lease, Running, failure_of
 from tests.contract.shapes import flow, multi, operation, output, seeds, single
 from tidemill.backends.redis.backend import RedisBackend
-from tidemill.backends.redis.blobs import THRESHOLD, UNREFERRED, Blobs, Reference, is_reference
+from tidemill.backends.redis.blobs import UNREFERRED, Blobs, Reference, is_reference
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.codec import decode, encode
-from tidemill.backends.redis.elsewhere import Elsewhere
-from tidemill.errors import CorruptValue, InvalidInput, StoreMisconfigured, StoreUnavailable
+from tidemill.errors import CorruptValue, InvalidInput, StoreMisconfigured
 from tidemill.model.definition import Definition
 from tidemill.model.input import Input
 from tidemill.networks.implementations import Child, Failed
@@ -331,101 +327,3 @@ async def test_what_begins_like_a_reference_and_is_none_is_corrupt(driver: Drive
     (value,) = await client_of(driver).blobs.whole([raw])
     with pytest.raises(CorruptValue, match="no reference to a blob"):
         decode(value)
-
-
-# -- elsewhere ------------------------------------------------------------------------------------------------------
-
-
-def files_in(folder: Path) -> list[str]:
-    return sorted(os.path.join(at, name) for at, _, names in os.walk(folder) for name in names)
-
-
-async def test_bodies_may_be_files_that_go_when_nobody_refers_to_them(driver: Driver, tmp_path: Path) -> None:
-    client = client_of(driver)
-    client.blobs = Blobs(client, elsewhere=Elsewhere(f"file://{tmp_path}"))
-    driver.scripts.update({"grow": lambda text: {"long": text[::-1] * 2}, "measure": SCRIPTS["measure"]})
-    await driver.open(flow(GROW, MEASURE), seeds(TEXT, "x" * THRESHOLD))
-    assert len(files_in(tmp_path)) == 1
-    assert await client.redis.exists(client.key("uploads", "")) == 0, "it is referred to, so nobody looks after it"
-    await forgotten(client)
-    await driver.drain()
-    ran = await driver.end()
-    assert ran.calls("grow") == [{"text": "x" * THRESHOLD}]
-    await settled(client)
-    assert len(files_in(tmp_path)) == 2
-    assert await client.blobs.collect() == 2
-    assert files_in(tmp_path) == []
-    assert await client.blobs.collect() == 0
-
-
-async def test_an_upload_that_is_never_referred_to_is_deleted_in_time(driver: Driver, tmp_path: Path) -> None:
-    client = client_of(driver)
-    client.blobs = Blobs(client, elsewhere=Elsewhere(f"file://{tmp_path}"))
-    one = client.blobs.pack(encode("x" * MIB))
-    assert isinstance(one, Reference)
-    await client.blobs.write([one])
-    await client.blobs.write([one])
-    assert len(files_in(tmp_path)) == 1
-    assert await client.blobs.collect(age=-10) == 0, "it may still be referred to: its time to live goes on"
-    await client.redis.delete(*await blobs_in(client))  # as it does when that is over
-    assert await client.blobs.collect(age=-10) == 1
-    assert files_in(tmp_path) == []
-
-
-async def test_a_file_that_is_gone_is_a_missing_blob(driver: Driver, tmp_path: Path) -> None:
-    client = client_of(driver)
-    client.blobs = Blobs(client, elsewhere=Elsewhere(f"file://{tmp_path}"))
-    one = client.blobs.pack(encode("x" * MIB))
-    assert isinstance(one, Reference)
-    await client.blobs.write([one])
-    client.blobs._cache.clear()
-    (value,) = await Blobs(client).whole([one.raw])
-    with pytest.raises(CorruptValue, match="no place was given"):
-        decode(value)
-    os.unlink(files_in(tmp_path)[0])
-    (value,) = await client.blobs.whole([one.raw])
-    with pytest.raises(CorruptValue, match="is missing"):
-        decode(value)
-    await client.redis.delete(*await blobs_in(client), client.key("uploads", ""))
-    assert left_in_shard(client) == []
-
-
-def left_in_shard(client: Client) -> list[str]:
-    from redis import Redis
-
-    with Redis.from_url(f"unix://{client.url.path}") as look:
-        return left_in(look, client.tag)
-
-
-@pytest.mark.parametrize(
-    ("url", "said"),
-    [
-        ("ftp://host/x", "unknown scheme"),
-        ("file://host/x", "absolute path"),
-        ("file:///", "absolute path"),
-        ("s3:///prefix", "names no bucket"),
-        ("s3://key:hush@bucket", "credentials belong"),
-        ("s3://bucket?secret_access_key=hush", "belongs into the environment"),
-    ],
-)
-def test_a_place_that_is_none_is_refused_and_shows_no_secret(url: str, said: str) -> None:
-    with pytest.raises(StoreMisconfigured, match=said) as caught:
-        Elsewhere(url)
-    assert "hush" not in str(caught.value)
-
-
-async def test_a_place_that_cannot_be_written_is_unavailable(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(StoreMisconfigured, match="OpenDAL says"):
-        Elsewhere(f"file://{tmp_path}/file/below")
-    place = Elsewhere(f"file://{tmp_path}/folder")
-    (tmp_path / "folder" / "ab").touch()
-    with pytest.raises(StoreUnavailable, match="cannot be used for large values") as caught:
-        await place.write("ab/name", b"body")
-    assert "\n" not in caught.value.message
-
-
-def test_a_place_needs_its_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "opendal", None)
-    with pytest.raises(StoreUnavailable, match=r"pip install 'tidemill\[blobs\]'"):
-        Elsewhere("file:///somewhere")

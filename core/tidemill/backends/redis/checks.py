@@ -40,8 +40,10 @@ ROUNDS = 20
 PATIENCE = 5.0
 """Seconds that a store which is only looked at may take for an answer."""
 
-CLIENT = ("BLMOVE", "BLPOP", "DEL", "EXISTS", "FCALL", "FUNCTION LIST", "FUNCTION LOAD", "GET", "LREM", "LRANGE", "MGET", "SET", "ZADD",
-          "ZRANGEBYSCORE", "ZREM")  # fmt: skip
+CLIENT = (
+    *("BLMOVE", "BLPOP", "DEL", "EXISTS", "FCALL", "FUNCTION LIST", "FUNCTION LOAD", "GET", "LREM", "LRANGE", "MGET"),
+    *("SET", "ZADD", "ZRANGEBYSCORE", "ZREM"),
+)
 """The commands that are called from outside; the others are called in the functions, on behalf of the same user."""
 
 ARGUMENTS: dict[str, tuple[str, ...]] = {
