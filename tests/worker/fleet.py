@@ -74,8 +74,12 @@ class Fleet:
         return self.runners(worker)
 
     def kill_one(self, rng: random.Random, supervisors: float) -> str:
-        """Kill a runner, or with this probability a supervisor, which another one then follows."""
-        worker = rng.choice(self.workers)
+        """Kill a runner, or with this probability a supervisor, which another one then follows. Return what it was;
+        nothing if no worker has all its runners by now."""
+        working = [one for one in self.workers if len(self.runners(one)) == self.settings["runners"]]
+        if not working:
+            return ""
+        worker = rng.choice(working)
         if rng.random() < supervisors:
             worker.kill()
             worker.wait()
@@ -83,8 +87,6 @@ class Fleet:
             self.start()
             return "supervisor"
         runners = self.runners(worker)
-        if not runners:
-            return ""
         with_luck(rng.choice(runners), signal.SIGKILL)
         return "runner"
 

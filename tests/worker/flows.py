@@ -15,10 +15,12 @@ from pathlib import Path
 
 from tidemill import DataFlow, Definition, GetMulti, Input, RunDataFlowConfig, op, run_dataflow
 
-__all__ = ["BOTH", "FLOW", "FOLDER", "SLOW", "WHOLE", "calls_of", "expected", "given", "number", "result"]
+__all__ = ["BOTH", "FLOW", "FOLDER", "HOARD", "SLOW", "WHOLE", "calls_of", "expected", "given", "number", "result"]
 
 FOLDER = "TIDEMILL_TEST_FOLDER"
 """The variable that names the folder of the journal."""
+CHUNK = 1 << 23
+"""Bytes that `hoard` takes at once."""
 PACE = 0.01
 """Seconds that an operation takes at least."""
 
@@ -160,6 +162,18 @@ def doze(n: int) -> dict[str, int]:
     return {"dozed": n}
 
 
+@op(inputs={"n": NUMBER}, outputs={"slept": SLEPT})
+async def hoard(n: int) -> dict[str, int]:
+    """Fill this much memory, and keep it."""
+    note("hoard", n)
+    kept = []
+    for _ in range(n // CHUNK):
+        kept.append(bytearray(CHUNK))
+        await asyncio.sleep(PACE)
+    await asyncio.Event().wait()
+    return {"slept": len(kept)}
+
+
 MULTI = GetMulti.op.inputs["spec"]
 BELOW = DataFlow(inner, GetMulti, seed=[Input(["inner"], MULTI)])
 
@@ -177,6 +191,9 @@ WHOLE = DataFlow(
 
 SLOW = DataFlow(sleep, GetMulti, seed=[Input(["slept"], MULTI)])
 """Calls that end when a test says so."""
+
+HOARD = DataFlow(hoard, GetMulti, seed=[Input(["slept"], MULTI)])
+"""A call that fills the memory."""
 
 BOTH = DataFlow(sleep, doze, GetMulti, seed=[Input(["slept", "dozed"], MULTI)])
 """The same, on a thread too."""

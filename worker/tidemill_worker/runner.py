@@ -81,6 +81,8 @@ class Runner:
         while (said := await self._channel.receive()) is not None:
             if "pause" in said:
                 pump.pause(bool(said["pause"]))
+            if "slots" in said:
+                pump.slots = int(said["slots"])
             if "drain" in said:
                 await pump.drain(float(said["drain"]))
         os._exit(ORPHANED)  # the supervisor has gone, and with it the lease

@@ -35,6 +35,8 @@ FAREWELL = 10.0
 """Seconds that the last calls of the store may take."""
 YOUNG = 2.0
 """Seconds within which a runner that ends was started in vain: the next one is started later."""
+RECOVERED = 60.0
+"""Seconds without want of memory after which runners run twice as many at once, up to what they may."""
 LOOK = 1.0
 """Seconds between two looks at how much memory is used."""
 
@@ -64,6 +66,8 @@ class Supervisor:
         self._began = self._answered = time.monotonic()
         self._limit = settings.memory or memory.cgroup_limit()
         self._paused = False
+        self._slots = settings.slots
+        self._shed_at = 0.0
         self.metrics.slots.set(settings.runners * settings.slots)
         self.metrics.memory_limit.set(self._limit or 0)
         self.metrics.silence.set_function(lambda: time.monotonic() - self._answered)
@@ -214,7 +218,7 @@ class Supervisor:
             process = await RunnerProcess.start(runner, self.settings)
             process.heard = self._count
             self._runners[runner] = process
-            process.tell(pause=self._paused)
+            process.tell(pause=self._paused, slots=self._slots)
             if self._stop.is_set():
                 process.retired = "stopped"
                 process.tell(drain=0)
@@ -262,6 +266,9 @@ class Supervisor:
             self.metrics.memory.set(sum(used.values()))
             if self._limit is None:
                 continue
+            if self._slots < self.settings.slots and time.monotonic() - self._shed_at > RECOVERED:
+                self._shed_at = time.monotonic()
+                self._resize(min(self.settings.slots, 2 * self._slots))
             running = sum(one.running for one in pids.values())
             paused, shed = memory.step(sum(used.values()), self._limit, self._paused, running)
             self.metrics.paused.set(paused)
@@ -276,10 +283,22 @@ class Supervisor:
                 self._shed(pids[largest])
 
     def _shed(self, process: RunnerProcess) -> None:
-        """Start a runner anew that uses too much memory; what cannot be handed back counts as lost with it."""
+        """Start a runner anew that uses too much memory: it hands back what it runs, and from now on each runs half as
+        many at once. One that runs alone is the cause, and lost: after it was lost with others too, it is given up."""
         process.retired = "memory"
-        process.tell(drain=0)
-        asyncio.get_running_loop().call_later(3, process.kill)
+        if process.running > 1:
+            process.tell(drain=0)
+            asyncio.get_running_loop().call_later(3, process.kill)
+        else:
+            process.kill()
+        self._shed_at = time.monotonic()
+        self._resize(max(1, min(process.running, self._slots) // 2))
+
+    def _resize(self, slots: int) -> None:
+        self._slots = slots
+        self.metrics.slots.set(slots * self.settings.runners)
+        for runner in self._runners.values():
+            runner.tell(slots=slots)
 
     # -- health -------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,71 @@
+"""The health of a worker over HTTP: alive, ready, and what it has done."""
+
+import asyncio
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from tests.backends.redis.stores import server
+from tests.worker import flows
+from tests.worker.fleet import DEADLINE, Fleet, fleet, until
+from tidemill.plan.compile import compile_plan
+
+
+def ask(workers: Fleet, path: str) -> tuple[int, str]:
+    """Return the status and the text of an endpoint of the only worker."""
+    port = re.findall(r"health at http://[^:]+:(\d+)", workers.log())[-1]
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=DEADLINE) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+async def test_a_worker_says_what_it_does(tmp_path: Path) -> None:
+    async with fleet(server("valkey"), tmp_path, port=0, runners=2) as (workers, backend):
+        (worker,) = workers.start(1)
+        await workers.working(worker)
+        await until(lambda: ask(workers, "/readyz") == (200, "ok\n"), "it is ready", workers.log)
+        assert ask(workers, "/livez") == (200, "ok\n")
+        await backend.open("c", compile_plan(flows.FLOW), flows.given(1))
+        async with asyncio.timeout(DEADLINE):
+            assert (await backend.ending("c")).failure is None
+        wanted = {
+            'tidemill_worker_reports_total{kind="completed"}': flows.expected(1).total() + 1 - 2,  # and the output
+            'tidemill_worker_reports_total{kind="failed"}': 2,
+            'tidemill_worker_reports_total{kind="emitted"}': 6,
+            "tidemill_worker_runners": 2,
+            "tidemill_worker_running": 0,
+            "tidemill_worker_slots": 8,
+        }
+
+        def metrics() -> dict[str, float]:
+            lines = [line.rsplit(" ", 1) for line in ask(workers, "/metrics")[1].splitlines() if line[0] != "#"]
+            return {name: float(value) for name, value in lines}
+
+        await until(lambda: wanted.items() <= metrics().items(), "all is counted", lambda: str(metrics()))
+        found = metrics()
+        assert found['tidemill_worker_beats_total{result="ok"}'] >= 1
+        assert all(name.startswith("tidemill_worker_") for name in found)
+        assert await workers.stop() == [0]
+
+
+async def test_who_misses_an_operation_is_not_ready_and_says_which(tmp_path: Path) -> None:
+    async with fleet(server("valkey"), tmp_path, port=0, operations="tests.worker.flows:missing") as (workers, _):
+        (worker,) = workers.start(1)
+        await workers.working(worker)
+        await until(lambda: "missing" in ask(workers, "/readyz")[1], "it says so", workers.log)
+        assert ask(workers, "/readyz")[0] == 503
+        assert await workers.stop() == [0]
+
+
+async def test_who_has_no_store_is_not_ready_and_after_long_not_alive(tmp_path: Path) -> None:
+    async with fleet(server("valkey"), tmp_path, port=0, patience=0.5) as (workers, _):
+        workers.url = "redis://127.0.0.1:1"
+        workers.start(1)
+        await until(lambda: "health at" in workers.log(), "it is asked")
+        assert ask(workers, "/readyz") == (503, "0 of 2 runners are ready\n")
+        await until(lambda: ask(workers, "/livez")[0] == 503, "it has waited for too long")
+        assert "the store has not answered" in ask(workers, "/livez")[1]
+        assert await workers.stop() == [0]
