@@ -54,12 +54,13 @@ test: $(STAMP)  ## install, run all tests, fail below the wanted coverage
 	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
 
 .PHONY: check
-check: $(STAMP)  ## lint, format, types, import contracts, size budgets
+check: $(STAMP)  ## lint, format, types, import contracts, size budgets, names in the Lua
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(PY) tools/budgets.py
+	@$(PY) tools/lua.py
 
 .PHONY: format
 format: $(STAMP)  ## sort imports and format, in place
