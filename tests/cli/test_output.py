@@ -28,7 +28,7 @@ def outcome(name: str, result: Any, **more: Any) -> Outcome:
 def table(capsys: pytest.CaptureFixture[str], *outcomes: Outcome) -> list[str]:
     made = printer("table")
     for place, each in enumerate(outcomes):
-        made.add(each, place)
+        made.put(record_of(each), place)
     made.close()
     return capsys.readouterr().out.splitlines()
 

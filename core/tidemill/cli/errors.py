@@ -13,17 +13,18 @@ from collections.abc import Iterable, Sequence
 import click
 
 from tidemill.cli import options
-from tidemill.errors import InvalidFlow, LoadError, OperationException, Problem, TidemillError
+from tidemill.errors import InvalidFlow, LoadError, OperationException, Problem, StoreError, TidemillError
 
 __all__ = [
-    "FAILED", "INTERNAL", "INVALID", "LOAD", "OK", "USAGE", "Interrupted", "ReaderGone", "code_of", "guarded",
+    "FAILED", "INTERNAL", "INVALID", "LOAD", "OK", "OPEN", "USAGE", "Interrupted", "ReaderGone", "code_of", "guarded",
     "one_line", "problem_lines", "say", "visible",
 ]  # fmt: skip
 
-OK, FAILED, USAGE, INVALID, LOAD, INTERNAL = range(6)
+OK, FAILED, USAGE, INVALID, LOAD, INTERNAL, OPEN = range(7)
 BROKEN_PIPE = 128 + signal.SIGPIPE
 _SHOWN_PROBLEMS = 20
 _MACHINE = ("GraphvizMissing", "GraphvizFailed")  # nothing that was given is wrong, this machine lacks something
+_NO_STORE = ("InvalidStoreURL", "NotAStore", "NotShared", "UnknownDurability")  # it was not even asked
 
 
 class Interrupted(Exception):
@@ -60,6 +61,7 @@ def code_of(error: TidemillError) -> int:
     if isinstance(error, LoadError):
         return LOAD
     failed = isinstance(error, OperationException) or error.reason in _MACHINE
+    failed = failed or (isinstance(error, StoreError) and error.reason not in _NO_STORE)
     return FAILED if failed else INVALID
 
 

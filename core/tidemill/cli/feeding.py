@@ -1,7 +1,7 @@
 """Contexts that somebody else is still writing: read in a thread, one ahead of nobody.
 
-Waiting for the next line of a pipe must hold up neither the operations that run nor the end of the process. Neighbour:
-`running`.
+Waiting for the next line of a pipe must hold up neither the operations that run nor the end of the process. Neighbours:
+`running`, `submit`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,15 @@ import threading
 from collections.abc import AsyncIterator, Iterable
 from typing import Any, TypeVar
 
-__all__ = ["in_thread"]
+__all__ = ["at_once", "in_thread"]
 
 _Item = TypeVar("_Item")
+
+
+async def at_once(items: Iterable[_Item]) -> AsyncIterator[_Item]:
+    """Yield the items of an iterable that nobody is waited for in."""
+    for item in items:
+        yield item
 
 
 async def in_thread(items: Iterable[_Item]) -> AsyncIterator[_Item]:

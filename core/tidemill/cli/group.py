@@ -18,12 +18,18 @@ from tidemill.cli.options import verbosity
 __all__ = ["VERBS", "tidemill"]
 
 VERBS = {
+    "cancel": "Cancel contexts that are open in a store.",
     "completion": "Print the script that completes tidemill's commands in a shell.",
+    "dev": "Start a store and workers on this machine, until Ctrl-C.",
     "diagram": "Draw a data flow as Mermaid, DOT or SVG.",
     "doctor": "Check this machine and installation, and say what to do about findings.",
-    "run": "Run a data flow on this machine and print its results.",
+    "results": "Print what became of contexts in a store.",
+    "run": "Run a data flow and print its results.",
+    "submit": "Open contexts in a store, for its workers to run.",
     "validate": "Check a data flow without running it.",
     "version": "Print the versions of tidemill and of Python.",
+    "watch": "Show what a store is at.",
+    "worker": "Run what is ready in a store, until SIGTERM.",
 }
 """The verbs and what each does. It is said here too, so that ``--help`` has to import none of them."""
 
@@ -70,6 +76,7 @@ Exit codes:
   3    the data flow, the document or an input is invalid
   4    code could not be loaded
   5    an error inside tidemill
+  6    a context that was asked for has not ended
   130  interrupted (Ctrl-C)
   141  the reader of the output went away
   143  terminated (SIGTERM)

@@ -10,24 +10,29 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tidemill.cli.errors import one_line
 from tidemill.cli.values import as_json, as_text, jsonable
+from tidemill.errors import shown
 
 if TYPE_CHECKING:
     from tidemill.orchestrator.outcome import Outcome
 
-__all__ = ["Printer", "printer", "record_of"]
+__all__ = ["FAILURES_SHOWN", "Printer", "failure_text", "printer", "record_of"]
+
+FAILURES_SHOWN = 10
+"""Failures that are written out; a summary counts them all. With ``-v`` all are."""
 
 TABLE_ROWS = 1000
 """Rows that a table gathers before it is printed; more make several tables, so that memory stays bounded."""
 
 TABLE_COLUMNS = 12
 CELL = 60
+_STATUS = {"succeeded": "ok"}
 
 
 class Printer(Protocol):
-    """Prints outcomes; `close` prints what is still to come."""
+    """Prints records as `record_of` makes them; `close` prints what is still to come."""
 
-    def add(self, outcome: Outcome, place: int) -> None:
-        """Print an outcome, or keep it for the next table; ``place`` is that of its context among those given."""
+    def put(self, record: dict[str, Any], place: int) -> None:
+        """Print a record, or keep it for the next table; ``place`` is that of its context among those given."""
         ...
 
     def close(self) -> None:
@@ -71,8 +76,8 @@ def _failure(failure: Any) -> dict[str, Any]:
 class _JsonLines:
     """One line of JSON for each context, as soon as it has ended."""
 
-    def add(self, outcome: Outcome, place: int) -> None:
-        sys.stdout.write(as_json(record_of(outcome)) + "\n")
+    def put(self, record: dict[str, Any], place: int) -> None:
+        sys.stdout.write(as_json(record) + "\n")
         sys.stdout.flush()
 
     def close(self) -> None:
@@ -85,8 +90,8 @@ class _Json:
     def __init__(self) -> None:
         self.separator = "["
 
-    def add(self, outcome: Outcome, place: int) -> None:
-        sys.stdout.write(f"{self.separator}\n  {as_json(record_of(outcome))}")
+    def put(self, record: dict[str, Any], place: int) -> None:
+        sys.stdout.write(f"{self.separator}\n  {as_json(record)}")
         sys.stdout.flush()
         self.separator = ","
 
@@ -101,10 +106,11 @@ class _Table:
     def __init__(self) -> None:
         self.rows: list[tuple[int, str, str, Any]] = []
 
-    def add(self, outcome: Outcome, place: int) -> None:
-        failure = outcome.failure
-        status = "ok" if failure is None else f"failed: {failure.reason}"
-        self.rows.append((place, outcome.name, status, jsonable(outcome.result)))
+    def put(self, record: dict[str, Any], place: int) -> None:
+        status = _STATUS.get(record["status"], record["status"])
+        if "failure" in record:
+            status += f": {record['failure']['reason']}"
+        self.rows.append((place, record["context"], status, record.get("result")))
         if len(self.rows) >= TABLE_ROWS:
             self.close()
 
@@ -160,3 +166,18 @@ def _columns(rows: list[tuple[str, str, Any]]) -> tuple[list[str], list[list[str
 def _cell(text: str) -> str:
     safe = one_line(text)
     return safe if len(safe) <= CELL else safe[: CELL - 1] + "…"
+
+
+def failure_text(context: str, failure: Any, level: int) -> str:
+    """Return the block that says what failed, with which inputs, and why."""
+    lines = [f"failed: {one_line(context)}"]
+    if failure.instance:
+        named = "" if failure.operation == failure.instance else f" ({failure.operation})"
+        lines.append(one_line(f"  operation: {failure.instance}{named}"))
+    if failure.inputs:
+        lines.append("  inputs: " + ", ".join(f"{name}={shown(value, 60)}" for name, value in failure.inputs.items()))
+    where = f" at {failure.path}" if failure.path and not failure.instance else ""
+    lines += [f"  {line}" for line in f"{failure.reason}{where}: {failure.message}".splitlines()]
+    if failure.traceback and level >= 1:
+        lines += [f"  | {line}" for line in failure.traceback.rstrip().splitlines()]
+    return "\n".join(lines)

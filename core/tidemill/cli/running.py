@@ -16,24 +16,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tidemill.cli import errors
-from tidemill.cli.output import Printer, printer
+from tidemill.cli.backend import MEMORY
+from tidemill.cli.output import FAILURES_SHOWN, Printer, failure_text, printer, record_of
 from tidemill.cli.progress import Display, display, running, summary
 
 if TYPE_CHECKING:
     from tidemill.formats.inputs import InputSet
     from tidemill.model.dataflow import DataFlow
     from tidemill.orchestrator.outcome import Outcome, Progress
+    from tidemill.orchestrator.running import OrchestratorContext, Running
 
 __all__ = ["Settings", "execute"]
-
-FAILURES_SHOWN = 10
-"""Failures that are written out; the summary counts them all. With ``-v`` all are."""
 
 PATIENCE = 1.0
 """Seconds after which a run that was cancelled says what it still waits for."""
 
 GRACE = 10.0
 """Seconds that a run which took too long has to end and to clean up; then it is given up."""
+
+UNSERVED = 2.0
+"""Seconds between two looks at whether anybody runs what is ready, where others have to."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -42,7 +44,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Settings:
     """What the options of ``tidemill run`` say; ``timeout`` in seconds, ``total`` the number of contexts if known.
 
-    ``slow_inputs`` says that reading the next context may have to wait for somebody who writes it.
+    ``slow_inputs`` says that reading the next context may have to wait for somebody who writes it, ``backend`` where
+    contexts live.
     """
 
     output: str = "table"
@@ -55,6 +58,8 @@ class Settings:
     level: int = 0
     total: int | None = None
     slow_inputs: bool = False
+    backend: str = "memory"
+    durability: str = "always"
 
 
 def execute(dataflow: DataFlow, sets: Iterable[InputSet], settings: Settings) -> int:
@@ -98,12 +103,10 @@ class _Run:
         return errors.FAILED if self.failed or self.timed_out else errors.OK
 
     async def _run(self, sets: Iterable[InputSet]) -> None:
-        from tidemill.orchestrator.memory import MemoryOrchestrator
-
         settings = self.settings
-        orchestrator = MemoryOrchestrator(max_ctxs=settings.max_contexts, seed=settings.seed, workers=settings.workers)
+        orchestrator = _orchestrator(settings)
         async with orchestrator, orchestrator(self.dataflow, strict=settings.strict) as octx:
-            shown = asyncio.create_task(self.display.show(octx.progress))
+            beside = [asyncio.create_task(self.display.show(octx.progress)), asyncio.create_task(self._warn(octx))]
             self.progress = octx.progress
             try:
                 # Closed before the orchestrator is left: whatever ends the loop, contexts that are open clean up.
@@ -112,24 +115,35 @@ class _Run:
                         self._take(outcome)
             finally:
                 self.progress = None
-                progress = octx.progress()
-                shown.cancel()
-                await asyncio.wait([shown])
+                for task in beside:
+                    task.cancel()
+                await asyncio.wait(beside)
+                progress = await octx.look()
                 with contextlib.suppress(BrokenPipeError):  # the first one is on its way already
                     self.printer.close()
                 if settings.level >= 0:
                     # Cancelled contexts have ended, too, but nothing came out of them.
                     self._summarise(summary(progress, **self.ended, unfinished=len(self.order)))
 
+    async def _warn(self, octx: OrchestratorContext) -> None:
+        """Say what nobody runs though it is ready, once each."""
+        said: set[str] = set()
+        while self.settings.level >= 0 and self.settings.backend != MEMORY:
+            await asyncio.sleep(UNSERVED)
+            for wait in await octx.unserved():
+                if wait not in said:
+                    said.add(wait)
+                    self.display.write(f"waiting: {wait}")
+
     def _take(self, outcome: Outcome) -> None:
-        self.printer.add(outcome, self.order.pop(outcome.name, 0))
+        self.printer.put(record_of(outcome), self.order.pop(outcome.name, 0))
         self.ended["succeeded" if outcome.failure is None else "failed"] += 1
         failures = [outcome.failure] if outcome.failure is not None else list(outcome.failures)
         if failures:
             self.failed += 1
             if self.failed <= FAILURES_SHOWN or self.settings.level >= 1:
                 for failure in failures:
-                    self.display.write(_failure_text(outcome.name, failure, self.settings.level))
+                    self.display.write(failure_text(outcome.name, failure, self.settings.level))
         if self.settings.level >= 1:
             for note in outcome.notes:
                 self.display.write(f"note: {errors.one_line(outcome.name)}\n  {note}")
@@ -140,11 +154,11 @@ class _Run:
         errors.say(f"{'interrupted: ' if self.signum is not None else ''}{text}")
 
     async def _pairs(self, sets: Iterable[InputSet]) -> AsyncIterator[tuple[Any, list[Any]]]:
-        from tidemill.cli.feeding import in_thread
+        from tidemill.cli.feeding import at_once, in_thread
         from tidemill.model.context import StringInputSetContext
 
         at = 0
-        async for each in in_thread(sets) if self.settings.slow_inputs else _at_once(sets):
+        async for each in in_thread(sets) if self.settings.slow_inputs else at_once(sets):
             self.order[each.name] = at
             at += 1
             yield StringInputSetContext(each.name), each.inputs
@@ -192,23 +206,16 @@ class _Run:
         self.display.write(f"cancelled, waiting for threads and cleanup to end, {how}{what}")
 
 
-async def _at_once(sets: Iterable[InputSet]) -> AsyncIterator[InputSet]:
-    for each in sets:
-        yield each
+def _orchestrator(settings: Settings) -> Running:
+    if settings.backend == MEMORY:
+        from tidemill.orchestrator.memory import MemoryOrchestrator
 
+        return MemoryOrchestrator(max_ctxs=settings.max_contexts, seed=settings.seed, workers=settings.workers)
+    from tidemill.orchestrator.redis import RedisOrchestrator
 
-def _failure_text(context: str, failure: Any, level: int) -> str:
-    """Return the block that says what failed, with which inputs, and why."""
-    from tidemill.errors import shown
-
-    lines = [f"failed: {errors.one_line(context)}"]
-    if failure.instance:
-        named = "" if failure.operation == failure.instance else f" ({failure.operation})"
-        lines.append(errors.one_line(f"  operation: {failure.instance}{named}"))
-    if failure.inputs:
-        lines.append("  inputs: " + ", ".join(f"{name}={shown(value, 60)}" for name, value in failure.inputs.items()))
-    where = f" at {failure.path}" if failure.path and not failure.instance else ""
-    lines += [f"  {line}" for line in f"{failure.reason}{where}: {failure.message}".splitlines()]
-    if failure.traceback and level >= 1:
-        lines += [f"  | {line}" for line in failure.traceback.rstrip().splitlines()]
-    return "\n".join(lines)
+    return RedisOrchestrator(
+        settings.backend,
+        max_ctxs=settings.max_contexts,
+        workers=settings.workers,
+        durability=settings.durability,
+    )

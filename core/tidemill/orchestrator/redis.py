@@ -20,8 +20,10 @@ from tidemill.backends.redis.backend import RedisBackend
 from tidemill.backends.redis.checks import require
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.embedded import EmbeddedStore
+from tidemill.backends.redis.overview import RedisOverview, Wait
+from tidemill.backends.redis.refusals import named
 from tidemill.backends.redis.urls import store_url
-from tidemill.errors import ContextClosed, StoreMisconfigured
+from tidemill.errors import ContextClosed, StoreError, StoreMisconfigured
 from tidemill.model.dataflow import DataFlow
 from tidemill.model.input import Input
 from tidemill.networks.backend import Counts
@@ -38,6 +40,8 @@ OPEN_AT_ONCE = 2000
 """Contexts of one run that are in the store at once unless told otherwise."""
 GRACE = 10.0
 """Seconds that operations have for ending when whoever runs them leaves."""
+PATIENCE = 2.0
+"""Seconds that a look at the counters may take where somebody waits for it."""
 REFRESH = 0.5
 """Seconds between two looks at the counters while somebody asks how far the run is."""
 
@@ -82,6 +86,7 @@ class RedisOrchestrator:
             raise StoreMisconfigured('"memory" is no store; use MemoryOrchestrator', reason="NotAStore")
         self.store = self.url
         async with self._stack:
+            self._stack.enter_context(named(said.shown))
             if said.scheme == "embedded":
                 embedded = EmbeddedStore(said.path or None)
                 self._stack.enter_context(embedded)
@@ -89,8 +94,8 @@ class RedisOrchestrator:
             self._stack = self._stack.pop_all()
         return self
 
-    async def __aexit__(self, *exc: object) -> None:
-        await self._stack.aclose()
+    async def __aexit__(self, *exc: Any) -> None:
+        await self._stack.__aexit__(*exc)
 
     def __call__(self, dataflow: DataFlow, *, strict: bool = True) -> RedisOrchestratorContext:
         """Return the context in which a data flow is run. ``strict``: the first failed operation fails its context."""
@@ -124,6 +129,8 @@ class RedisOrchestratorContext(OrchestratorContext):
             else:
                 await self._work()
             await self.backend.publish(self.plan)
+            if parent.workers == 0:
+                await self.backend.flows.get(self.plan.digest)  # without it nobody else could run it
             self._before = self._now = await self.backend.counts(self.plan)
             self._stack = self._stack.pop_all()
         self._began = time.monotonic()
@@ -174,8 +181,23 @@ class RedisOrchestratorContext(OrchestratorContext):
             blocked={},
         )
 
+    async def look(self) -> Progress:
+        """Return how far everything is at this moment, or was when the store was last to be asked."""
+        with contextlib.suppress(StoreError, TimeoutError), named(store_url(self.parent.url).shown):
+            self._now = await asyncio.wait_for(self.backend.counts(self.plan), PATIENCE)
+        return self.progress()
+
+    async def unserved(self) -> list[str]:
+        """Return what no worker serves though it is ready, each in a sentence."""
+        waits: list[Wait] = []
+        with contextlib.suppress(StoreError, TimeoutError), named(store_url(self.parent.url).shown):
+            look = RedisOverview(self.backend.client).look(plans=[self.plan.digest])
+            waits = (await asyncio.wait_for(look, PATIENCE)).waits()
+        return [wait.said for wait in waits if wait.reason == "NoWorkers"]
+
     async def _look(self) -> None:
-        self._now = await self.backend.counts(self.plan)
+        with contextlib.suppress(StoreError), named(store_url(self.parent.url).shown):
+            self._now = await self.backend.counts(self.plan)
         await asyncio.sleep(REFRESH)
 
     def begin(self, strict: bool, halt: asyncio.Event | None) -> Run:

@@ -22,7 +22,7 @@ from tidemill.orchestrator.input_sets import InputSets, closing, normalised
 from tidemill.orchestrator.outcome import Outcome, Progress
 from tidemill.plan.plan import Plan
 
-__all__ = ["OrchestratorContext", "Run", "Running", "bound"]
+__all__ = ["OrchestratorContext", "Run", "Running", "bound", "outcome_of"]
 
 
 class Running(Protocol):
@@ -68,6 +68,14 @@ class OrchestratorContext:
     def progress(self) -> Progress:
         """Return how far everything is that this context has been asked to run."""
         raise NotImplementedError
+
+    async def look(self) -> Progress:
+        """Return how far everything is at this moment."""
+        return self.progress()
+
+    async def unserved(self) -> list[str]:
+        """Return what nobody runs though it is ready, each in a sentence."""
+        return []
 
     def begin(self, strict: bool, halt: asyncio.Event | None) -> Run:
         """Return a run that opens contexts here."""
@@ -203,7 +211,7 @@ class Run:
         octx.contexts.pop(name, None)
         octx.counts["open"] -= 1
         octx.counts["failed" if ending.failure is not None else "succeeded"] += 1
-        self.ended.append(_outcome(ending, ctx, time.monotonic() - began))
+        self.ended.append(outcome_of(ending, ctx, time.monotonic() - began))
         octx.news.set()
         octx.room.set()
 
@@ -248,7 +256,8 @@ class Run:
             await self.octx.news.wait()
 
 
-def _outcome(ending: Ending, ctx: BaseInputSetContext, elapsed: float) -> Outcome:
+def outcome_of(ending: Ending, ctx: BaseInputSetContext, elapsed: float = 0.0) -> Outcome:
+    """Return what became of a context as it is handed out."""
     return Outcome(
         name=ending.context,
         ctx=ctx,

@@ -177,19 +177,21 @@ class RedisBackend:
                 return self.ending_of(answer)
             await asyncio.sleep(0.01)
 
-    async def ending_read(self, raw: bytes) -> Ending:
-        """Return what became of a context of whatever plan. Raises what `resolve` raises."""
-        digest = msgpack.unpackb(raw, raw=True, strict_map_key=False)[1]
-        await self.resolve(digest.decode())
-        return self.ending_of(raw)
+    async def ending_read(self, raw: bytes) -> tuple[str, Ending]:
+        """Return the digest of the plan of a context, whichever that is, and what became of it. Raises what `resolve`
+        raises."""
+        digest = msgpack.unpackb(raw, raw=True, strict_map_key=False)[1].decode()
+        await self.resolve(digest)
+        return digest, self.ending_of(raw)
 
     def ending_of(self, raw: bytes) -> Ending:
         """Return what became of a context out of what the library says."""
         said = msgpack.unpackb(raw, raw=True, strict_map_key=False)
         name, digest, failure, failures, notes, inputs, taken, results, items, *_ = said
-        wired = self.wired[digest.decode()]
+        wired = self.wired.get(digest.decode())
         result, failed = None, decode_failure(failure) if failure else None
         if failed is None:
+            assert wired is not None
             try:
                 result = result_of(wired.plan, [(op, decode(value)) for op, _, value in results])
             except CorruptValue as error:
@@ -203,7 +205,7 @@ class RedisBackend:
             notes=tuple(note.decode() for note in notes),
             inputs=inputs,
             parameter_sets=taken,
-            lineage=lambda: _lineage(wired, name.decode(), items),
+            lineage=lambda: _lineage(wired, name.decode(), items) if wired is not None else [],
         )
 
     async def counts(self, plan: Plan) -> dict[str, Counts]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
@@ -32,12 +32,12 @@ class RedisEndings:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def look(self, names: Iterable[str]) -> AsyncIterator[tuple[str, bytes]]:
+    async def look(self, names: Iterable[str]) -> AsyncGenerator[tuple[str, bytes], None]:
         """Yield (name, what became of it) of contexts, in their order; nothing is waited for."""
         async for pair in self._asked("", names):
             yield pair
 
-    async def wait(self, names: Iterable[str]) -> AsyncIterator[tuple[str, bytes]]:
+    async def wait(self, names: Iterable[str]) -> AsyncGenerator[tuple[str, bytes], None]:
         """Yield (name, what became of it) as contexts end; first of those that have ended, or are not known."""
         owner = f"waits-{uuid.uuid4().hex}"
         expected: set[str] = set()
@@ -71,9 +71,8 @@ class RedisEndings:
 
     async def open_names(self) -> AsyncIterator[str]:
         """Yield the names of all contexts that are open, each once; not of those that belong to another."""
-        async for name, child in _once(
-            (one[0], one[7]) async for one in self._pages(partial(self._client.call, "opened"))
-        ):
+        opened = self._pages(partial(self._client.call, "opened"))
+        async for name, child in _once((one[0], one[7]) async for one in opened):
             if not child:
                 yield name.decode()
 
