@@ -16,7 +16,7 @@ from tidemill.networks.implementations import Completed, Report
 __all__ = ["LASTING", "end_all", "left_in"]
 
 LASTING = (
-    "plan", "flow", "serial", "counts", "refused", "running", "epoch",  # of the shard
+    "plan", "flow", "serial", "counts", "refused", "running", "epoch", "corrupt",  # of the shard
     "idle", "wake", "runners", "beats", "said", "last",  # of workers
     "ended", "inbox", "letters", "due",  # of whoever is to hear of an end, until its retention is over
 )  # fmt: skip

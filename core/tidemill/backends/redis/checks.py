@@ -264,6 +264,8 @@ async def _allowed(redis: Any, info: dict[str, Any], tag: str) -> AsyncIterator[
             arguments: tuple[str, ...] = (f"{tag}:probe", *ARGUMENTS.get(name, ()))
             if name == "FCALL":
                 arguments = (f"tidemill_{LAYOUT}_read", "1", *arguments)
+            elif name == "RENAME":
+                arguments = (f"{tag}:probe", f"{tag}:probe")
             elif name == "BLMOVE":
                 arguments = (f"{tag}:probe", f"{tag}:probe", "LEFT", "LEFT", "0")
             elif " " in name:

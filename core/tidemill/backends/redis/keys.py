@@ -56,6 +56,7 @@ KEYS = (
     Key("holds", "<holder>", "set", "blobs that a context, an ending or a copy of one refers to", "with its holder"),
     Key("uploads", "", "sorted set", "bodies elsewhere that nobody refers to yet", "as somebody does, or collected"),
     Key("trash", "", "list", "bodies elsewhere that nobody refers to any more", "when collected"),
+    Key("corrupt", "<context>", "any", "a context that is not what was written, to be looked at", "after a week"),
     Key("counts", "", "hash", "how many parameter sets of an operation were taken, dispatched and so on", _NEVER),
     Key("refused", "", "string", "reports that were not taken, as their lease was another's", _NEVER),
 )  # fmt: skip

@@ -18,6 +18,7 @@ FILES = (
     "packing",
     "state",
     "blobs",
+    "quarantine",
     "inputs",
     "paths",
     "order",

@@ -62,14 +62,19 @@ function C.open(c, r, children)
 end
 
 -- the child at a place among those of its parameter set has ended
-function C.ended(parent, place, ending)
-  local c = context(string.match(parent, '^%d+'))
-  local r = c and R.record(c, string.match(parent, ' (.*)$'))
+local function child_ended(id, set, place, ending)
+  local c = context(id)
+  local r = c and R.record(c, set)
   if not r or r.state ~= 'parent' then return end
   r.waiting = r.waiting - 1
   r.endings[place] = ending
   R.keep(c, r)
   if r.waiting == 0 then C.resume(c, r) end
+end
+
+function C.ended(parent, place, ending)
+  local id, set = parts(parent)
+  S.sound(id, child_ended, id, set, place, ending)
 end
 
 function C.resume(c, r)

@@ -23,7 +23,8 @@ end
 
 local function found(name)
   local id = redis.call('HGET', K.names, name)
-  if id then return context(id) end
+  local c = id and context(id)
+  if c then return c end
   return nil, redis.call('HEXISTS', key('ended'), name) == 1 and 'RunClosed' or 'RunGone'
 end
 

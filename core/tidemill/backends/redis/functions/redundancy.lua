@@ -14,6 +14,7 @@ function R.record(c, id)
   local raw = get(c, 'p' .. id)
   if not raw or type(raw) == 'table' then return raw or nil end
   local f = cmsgpack.unpack(raw)
+  if not S.STATES[f[1]] then error('the state of the parameter set ' .. id .. ' is ' .. tostring(f[1])) end
   local r = { id = id, state = f[1], tries = f[2], lost = f[3], emitted = f[4], given = f[5], leases = f[6], worker = f[7],
     locks = f[8], waiting = f[9], endings = f[10], children = f[11] }
   c.read['p' .. id] = r  -- whoever asks for it in this call means the same one

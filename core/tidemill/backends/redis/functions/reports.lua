@@ -88,9 +88,18 @@ function KIND.subflow(c, r, children)
   C.open(c, r, children)
 end
 
--- report: {kind, context, parameter set, lease, …}
-function P.settle(worker, report, now)
+local function settle(worker, report, now)
   local c = context(report[2], 'p' .. report[3])
+  if not c then redis.call('HDEL', key('held', worker), report[2] .. ' ' .. report[3]) end
   local r = P.holds(c, report[3], worker, report[4])
   if r then KIND[report[1]](c, r, report[5], report[6], report[7], now) end
+end
+
+-- report: {kind, context, parameter set, lease, …}
+function P.settle(worker, report, now)
+  if report[2] and report[3] then
+    S.sound(report[2], settle, worker, report, now)
+  else
+    redis.call('INCR', key('refused'))  -- of something that was never leased
+  end
 end

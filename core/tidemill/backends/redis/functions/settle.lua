@@ -77,14 +77,19 @@ local function try_again_or_fail(c, r, failure, now)
   redis.call('ZADD', K.delayed, now + wait, c.id .. ' ' .. r.id)
 end
 
+local function try_again(id, set)
+  local c = context(id)
+  local r = c and R.record(c, set)
+  if r and r.state == 'delayed' and c.stage == c.p.ops[R.op_of(r.id) + 1].stage then
+    r.state, c.backlog, c.dirty = 'taken', c.backlog + 1, true
+    if #r.locks == 0 or L.acquire(c, r) then P.dispatch(c, r) else R.keep(c, r) end
+  end
+end
+
 function P.due(now)
   for _, entry in ipairs(redis.call('ZRANGEBYSCORE', K.delayed, '-inf', now, 'LIMIT', 0, 64)) do
     redis.call('ZREM', K.delayed, entry)
-    local c = context(string.match(entry, '^%d+'))
-    local r = c and R.record(c, string.match(entry, ' (.*)$'))
-    if r and r.state == 'delayed' and c.stage == c.p.ops[R.op_of(r.id) + 1].stage then
-      r.state, c.backlog, c.dirty = 'taken', c.backlog + 1, true
-      if #r.locks == 0 or L.acquire(c, r) then P.dispatch(c, r) else R.keep(c, r) end
-    end
+    local id, set = parts(entry)
+    if id then S.sound(id, try_again, id, set) end
   end
 end

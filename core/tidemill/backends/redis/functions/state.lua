@@ -52,12 +52,20 @@ end
 local function context(id, field)
   local c = loaded[id]
   if c ~= nil then return c end
-  local raw = redis.call('HMGET', key('c', id), 's', field or 's')
+  local raw = redis.pcall('HMGET', key('c', id), 's', field or 's')
   if not raw[1] then
     loaded[id] = false
+    if raw.err or redis.call('EXISTS', key('c', id)) == 1 then S.quarantine(id, nil, raw.err or 'its state is missing') end
     return false
   end
-  c = unpacked(raw[1])
+  local ok, found = pcall(unpacked, raw[1])
+  local whole, why = false, found
+  if ok then whole, why = S.whole(found, id) end
+  if not whole then
+    S.quarantine(id, nil, why)
+    return false
+  end
+  c = found
   c.hash = key('c', id)
   if field then c.read[field] = raw[2] end
   c.p = plan_of(c.plan)
