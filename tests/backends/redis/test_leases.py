@@ -306,6 +306,38 @@ async def test_a_bell_that_a_full_runner_has_heard_rings_for_another(world: Worl
     assert await world.told() == [0]
 
 
+async def test_who_has_nothing_to_do_gets_a_share(world: World) -> None:
+    for runner in ("one", "two"):
+        assert await world.lease(runner) == []
+    await world.open(8)
+    assert sorted(await world.bells("one", "two")) == ["one", "two"]
+    assert len(await world.lease("one", 64)) == 4
+    assert len(await world.lease("two", 64)) == 2
+    assert await world.bells("one", "two") == ["one"]
+    assert len(await world.lease("one", 64)) == 1
+    assert len(await world.lease("two", 64)) == 1
+    assert await world.lease("one", 64) == []
+    for runner in ("one", "two"):
+        await world.driver.lose(runner)
+    assert await world.told() == list(range(8))
+
+
+async def test_what_is_left_to_one_that_never_comes_is_taken_soon(world: World) -> None:
+    for runner in ("held up", "one"):
+        assert await world.lease(runner) == []
+    await world.open(64)
+    had, calls = 0, 0
+    while had < 64:
+        leased, due = await world.network.exchange("one", (), 100, world.nonce())
+        had, calls = had + len(leased), calls + 1
+        assert had == 64 or (due is not None and due <= 0.05)
+    assert calls <= 7
+    assert await world.lease("one") == []
+    for runner in ("held up", "one"):
+        await world.driver.lose(runner)
+    assert await world.told() == list(range(64))
+
+
 async def test_a_further_try_that_only_a_dead_runner_knew_of_is_told_to_another(world: World) -> None:
     assert await world.lease("idle") == []
     await world.open(1, retry=2, backoff=5)

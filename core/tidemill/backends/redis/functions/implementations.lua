@@ -5,7 +5,7 @@
 --
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: P.begin, P.count, P.tally, P.dispatch, P.freed, P.ring, P.flush
+-- Returns: P.begin, P.count, P.tally, P.dispatch, P.freed, P.share, P.ring, P.flush
 
 local fresh = {}    -- pool -> what became ready in this call, oldest first
 local counted = {}  -- plan and operation -> counters of this call
@@ -54,8 +54,8 @@ function P.freed(plan, op)
   local entry = redis.call('LPOP', key('parked', plan, op))
   while entry do
     local id, set = parts(entry)
-    local other = id and context(id)
-    local r = other and S.sound(id, R.record, other, set)
+    local other = context(id)
+    local r = other and R.record(other, set)
     if r and r.state == 'dispatched' and other.stage == other.p.ops[op + 1].stage then
       P.dispatch(other, r)
       return
@@ -64,7 +64,16 @@ function P.freed(plan, op)
   end
 end
 
--- wake idle workers of a pool, at most so many
+-- how much of what waits a worker may take: while others of its pool have nothing to do, all are to get some
+function P.share(pool, worker, want)
+  local idle = key('idle', pool)
+  local others = redis.call('HLEN', idle) - redis.call('HEXISTS', idle, worker)
+  if others == 0 then return want end
+  local waiting = redis.call('LLEN', key('ready', pool)) + #(fresh[pool] or {})
+  return math.min(want, math.max(1, math.ceil(waiting / (others + 1))))
+end
+
+-- wake idle workers of a pool, at most so many; who has been woken already (0) is still to come
 function P.ring(pool, most)
   local cursor, woken = '0', 0
   repeat
@@ -72,9 +81,11 @@ function P.ring(pool, most)
     cursor = some[1]
     for at = 1, #some[2], 2 do
       if woken == most then return end
-      woken = woken + 1
-      redis.call('HDEL', key('idle', pool), some[2][at])
-      if redis.call('EXISTS', key('wake', some[2][at])) == 0 then redis.call('LPUSH', key('wake', some[2][at]), '1') end
+      if some[2][at + 1] == '1' then
+        woken = woken + 1
+        redis.call('HSET', key('idle', pool), some[2][at], '0')
+        if redis.call('EXISTS', key('wake', some[2][at])) == 0 then redis.call('LPUSH', key('wake', some[2][at]), '1') end
+      end
     end
   until cursor == '0'
 end

@@ -31,7 +31,8 @@ local function leased(c, r, worker)
   return P.said(c, r)
 end
 
-local function lease_known(id, set, plan, worker, out, turns)
+local function lease_entry(entry, worker, out, turns)
+  local id, set, plan = parts(entry)
   local c = context(id, 'p' .. set)
   if c then c.turns = turns and c.turns + 1 or 0 end
   local r = c and R.record(c, set)
@@ -49,15 +50,6 @@ local function lease_known(id, set, plan, worker, out, turns)
   if M.thirsty(c) then S.guarded(c, function() M.expand(c) end) end
 end
 
-local function lease_entry(entry, worker, out, turns)
-  local id, set, plan = parts(entry)
-  if id then
-    S.sound(id, lease_known, id, set, plan, worker, out, turns)
-  else
-    redis.call('INCR', key('refused'))  -- nobody here has put that there
-  end
-end
-
 -- What has just become ready goes out first, as its context is at hand: so a context is done soon, and read and written less
 -- often. After some turns it waits in line like the others.
 local function lease_fresh(worker, pool, want, out)
@@ -69,22 +61,25 @@ local function lease_fresh(worker, pool, want, out)
   end
 end
 
+-- what is leased, and whether there is more that is left to others who have nothing to do
 function P.lease(worker, pool, want)
-  local out = {}
-  lease_fresh(worker, pool, want, out)
-  while #out < want do
-    local waiting = redis.call('LPOP', key('ready', pool), want - #out) or {}
+  local out, share = {}, P.share(pool, worker, want)
+  lease_fresh(worker, pool, share, out)
+  while #out < share do
+    local waiting = redis.call('LPOP', key('ready', pool), share - #out) or {}
     local mine = fresh[pool] or {}
     if #waiting == 0 and #mine == 0 then break end
     for _, entry in ipairs(waiting) do lease_entry(entry, worker, out) end
-    while #out < want and #waiting == 0 and #mine > 0 do lease_entry(table.remove(mine, 1), worker, out) end
+    while #out < share and #waiting == 0 and #mine > 0 do lease_entry(table.remove(mine, 1), worker, out) end
   end
+  local more = #out == share and redis.call('EXISTS', key('ready', pool)) == 1
+  if more then P.ring(pool, 1) end  -- it may have been woken for what is left: then that is somebody else's
   if #out < want then
     redis.call('HSET', key('idle', pool), worker, '1')
   else
     redis.call('HDEL', key('idle', pool), worker)
   end
-  return out
+  return out, more and #out < want
 end
 
 function P.holds(c, id, worker, lease)

@@ -7,6 +7,8 @@
 -- ARGV[1] request: packed with msgpack, an array whose parts stand above each function
 -- Returns: what stands above each function
 
+local SOON = 0.05   -- seconds after which a worker looks whether what it has left to others is still there
+
 -- cycle: {runner, pool, reports, want, now, nonce} -> {{leased…}, seconds until the next delayed one or -1, the numbers of the
 -- reports whose generators have lost their leases}, or 'FENCED': the runner is held to be dead. The same nonce again: the
 -- same answer, and nothing is settled again.
@@ -15,11 +17,11 @@ local function cycle(a)
     redis.call('INCRBY', key('refused'), #a[3])
     return 'FENCED'
   end
-  local out = W.repeated(a[1], a[6])
+  local out, more = W.repeated(a[1], a[6])
   if not out then
     P.due(a[5])
     for _, report in ipairs(a[3]) do P.settle(a[1], report, a[5]) end
-    out = a[4] > 0 and P.lease(a[1], a[2], a[4]) or {}
+    out, more = P.lease(a[1], a[2], a[4])
     W.remember(a[1], a[6], out)
   end
   local gone = {}
@@ -31,16 +33,16 @@ local function cycle(a)
       if not holds then gone[#gone + 1] = at - 1 end
     end
   end
-  -- who takes no more may have been woken for what is left: then that is somebody else's
-  if #out == a[4] and redis.call('EXISTS', key('ready', a[2])) == 1 then P.ring(a[2], 1) end
   local soonest = redis.call('ZRANGE', K.delayed, 0, 0, 'WITHSCORES')
-  return { out, soonest[2] and string.format('%.17g', math.max(0, tonumber(soonest[2]) - a[5])) or '-1', gone }
+  local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - a[5]) or -1
+  if more and (wait < 0 or wait > SOON) then wait = SOON end  -- whoever it is left to may be held up
+  return { out, string.format('%.17g', wait), gone }
 end
 
 -- read: {context id} -> {{number, channel, parents, emission, element, value}…}, what operations may read
 local function read(a)
   local c = context(a[1])
-  return c and S.sound(a[1], I.read, c) or {}
+  return c and I.read(c) or {}
 end
 
 -- known: {name, uids} -> {plan digest, how many inputs, {{number, value}…}}: what the context knows under uids

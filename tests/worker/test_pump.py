@@ -1,0 +1,146 @@
+"""The pump over a store whose replies get lost, and with plans that it cannot run."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.backends.redis.stores import server
+from tests.worker import flows
+from tests.worker.fleet import DEADLINE, fleet
+from tidemill import DataFlow, Definition, Input, Operation, op
+from tidemill.backends.redis.backend import RedisBackend
+from tidemill.backends.redis.client import Client
+from tidemill.plan.compile import compile_plan
+from tidemill.runtime.prepare import Implementations
+from tidemill.runtime.pump import Pump
+
+
+class Relay:
+    """Stands between a client and a store, and loses every so-manieth reply: the call has been made, nobody hears of
+    it."""
+
+    def __init__(self, url: str, lose: int) -> None:
+        self._store = urlsplit(url)
+        self._lose = lose
+        self._replies = 0
+        self.lost = 0
+
+    async def __aenter__(self) -> str:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        host, port = self._server.sockets[0].getsockname()[:2]
+        return f"redis://{host}:{port}"
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._store.scheme == "unix":
+            theirs = await asyncio.open_unix_connection(self._store.path)
+        else:
+            theirs = await asyncio.open_connection(self._store.hostname, self._store.port)
+        with contextlib.suppress(OSError):
+            await asyncio.gather(self._calls(reader, theirs[1]), self._answers(theirs[0], writer, theirs[1]))
+
+    async def _calls(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    async def _answers(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, store: asyncio.StreamWriter
+    ) -> None:
+        while data := await reader.read(1 << 16):
+            self._replies += 1
+            if self._replies > 20 and self._replies % self._lose == 0:  # the connection has been made by then
+                self.lost += 1
+                store.close()
+                break
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+
+@contextlib.asynccontextmanager
+async def pumping(url: str, backend: RedisBackend, slots: int = 8) -> AsyncIterator[Pump]:
+    """Run a pump over the shard of a backend, reached by another way."""
+    client = Client(url, timeout=5)
+    client.tag = backend.client.tag
+    mine = RedisBackend(client)
+    async with Implementations("default") as implementations:
+        mine.compile = implementations.enter
+        pump = Pump(mine.implementations, mine.inputs, implementations, runner="runner", slots=slots)
+        task = asyncio.create_task(pump.run())
+        try:
+            yield pump
+        finally:
+            await pump.drain(DEADLINE)
+            await asyncio.wait_for(task, DEADLINE)
+            await mine.shut()
+
+
+async def test_lost_replies_cost_no_call_and_change_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(flows.FOLDER, str(tmp_path))
+    url = server("valkey")
+    relay = Relay(url, lose=7)
+    async with fleet(url, tmp_path) as (_, backend), relay as by_relay, pumping(by_relay, backend):
+        plan = compile_plan(flows.FLOW)
+        async with asyncio.timeout(DEADLINE):
+            await asyncio.gather(*[backend.open(f"c{at}", plan, flows.given(at)) for at in range(10)])
+            results = [(await backend.ending(f"c{at}")).result for at in range(10)]
+    assert results == [flows.result(at) for at in range(10)]
+    wanted = sorted(line for at in range(10) for line in flows.expected(at).elements())
+    assert sorted(flows.calls_of(tmp_path)) == wanted
+    assert relay.lost > 5
+
+
+async def test_what_has_gathered_goes_in_one_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(flows.FOLDER, str(tmp_path))
+    url = server("valkey")
+    async with fleet(url, tmp_path) as (_, backend), pumping(url, backend, slots=64) as pump:
+        plan = compile_plan(flows.FLOW)
+        await asyncio.gather(*[backend.open(f"c{at}", plan, flows.given(at)) for at in range(40)])
+        async with asyncio.timeout(DEADLINE):
+            for at in range(40):
+                assert (await backend.ending(f"c{at}")).result == flows.result(at)
+        assert sum(pump.counts.values()) > 2 * pump.trips
+
+
+A, B = Definition("a", "int"), Definition("b", "int")
+
+
+async def test_an_operation_that_is_not_there_fails_with_what_is_missing(tmp_path: Path) -> None:
+    url = server("valkey")
+    missing = DataFlow(Operation("tests.worker.flows:gone", {"a": A}, {"b": B}))
+    nowhere = DataFlow(Operation("no.such.module:gone", {"a": A}, {"b": B}))
+    async with fleet(url, tmp_path) as (_, backend), pumping(url, backend):
+        for name, flow in {"missing": missing, "nowhere": nowhere}.items():
+            await backend.open(name, compile_plan(flow), [Input(1, A)])
+            async with asyncio.timeout(DEADLINE):
+                failure = (await backend.ending(name)).failure
+            assert failure is not None
+            assert failure.reason == "OperationLoadError"
+            assert failure.instance == flow.operations[failure.instance].instance
+            assert "gone" in failure.message
+
+
+async def test_a_data_flow_that_cannot_be_written_says_so_to_whoever_has_not_made_it(tmp_path: Path) -> None:
+    @op(name="local", inputs={"a": A}, outputs={"b": B})
+    async def local(a: int) -> dict[str, int]:
+        return {"b": a}
+
+    class Odd:
+        """Nothing that could be written."""
+
+    url = server("valkey")
+    flow = DataFlow(local, configs={"local": Odd()})
+    async with fleet(url, tmp_path) as (_, backend), pumping(url, backend):
+        await backend.open("c", compile_plan(flow), [Input(1, A)])
+        async with asyncio.timeout(DEADLINE):
+            failure = (await backend.ending("c")).failure
+    assert failure is not None
+    assert failure.reason == "PlanNotStored"
