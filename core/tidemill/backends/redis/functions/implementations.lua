@@ -54,8 +54,8 @@ function P.freed(plan, op)
   local entry = redis.call('LPOP', key('parked', plan, op))
   while entry do
     local id, set = parts(entry)
-    local other = context(id)
-    local r = other and R.record(other, set)
+    local other = id and context(id)
+    local r = other and S.sound(id, R.record, other, set)
     if r and r.state == 'dispatched' and other.stage == other.p.ops[op + 1].stage then
       P.dispatch(other, r)
       return

@@ -31,8 +31,7 @@ local function leased(c, r, worker)
   return P.said(c, r)
 end
 
-local function lease_entry(entry, worker, out, turns)
-  local id, set, plan = parts(entry)
+local function lease_known(id, set, plan, worker, out, turns)
   local c = context(id, 'p' .. set)
   if c then c.turns = turns and c.turns + 1 or 0 end
   local r = c and R.record(c, set)
@@ -48,6 +47,15 @@ local function lease_entry(entry, worker, out, turns)
   end
   out[#out + 1] = leased(c, r, worker)
   if M.thirsty(c) then S.guarded(c, function() M.expand(c) end) end
+end
+
+local function lease_entry(entry, worker, out, turns)
+  local id, set, plan = parts(entry)
+  if id then
+    S.sound(id, lease_known, id, set, plan, worker, out, turns)
+  else
+    redis.call('INCR', key('refused'))  -- nobody here has put that there
+  end
 end
 
 -- What has just become ready goes out first, as its context is at hand: so a context is done soon, and read and written less

@@ -42,7 +42,7 @@ end
 -- read: {context id} -> {{number, channel, parents, emission, element, value}…}, what operations may read
 local function read(a)
   local c = context(a[1])
-  return c and I.read(c) or {}
+  return c and S.sound(a[1], I.read, c) or {}
 end
 
 -- known: {name, uids} -> {plan digest, how many inputs, {{number, value}…}}: what the context knows under uids
