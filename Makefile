@@ -72,8 +72,9 @@ docs: $(STAMP)  ## make docs/redis.md out of the code (ARGS=--measure measures i
 	@PYTHONPATH=. $(PY) tools/redis_doc.py $(ARGS)
 
 .PHONY: bench
-bench: $(STAMP)  ## measure against DFFML and plain asyncio, print the table (ARGS="--help" for choices)
-	@$(PY) -m benchmarks $(ARGS)
+bench: $(STAMP)  ## measure in memory (ARGS="--help") and over a store (STORE="--help") beside others; given one, that
+	@$(if $(ARGS)$(if $(STORE),,x),$(PY) -m benchmarks $(ARGS),:)
+	@$(if $(STORE)$(if $(ARGS),,x),$(PY) -m benchmarks.store $(STORE),:)
 
 .PHONY: soak
 soak: $(STAMP)  ## kill workers at random a thousand times, and look whether anything was lost (ARGS="--help" for choices)

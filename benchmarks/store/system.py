@@ -21,6 +21,8 @@ from tidemill import Input, RedisOrchestrator
 ROOT = Path(__file__).resolve().parents[2]
 WORKERS = 2
 SLOTS = 100
+SECONDS = 120.0
+"""How long workers may take to get ready: on a busy machine that is long."""
 Sets = Iterable[tuple[str, list[Input]]] | dict[str, list[Input]]
 
 
@@ -46,6 +48,7 @@ class System:
         """Start workers; they are ready when an operation has run."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
         arguments = ["--store", self.url, "--runners", "1", "--slots", str(SLOTS), "--port", "-1"]
+        arguments += ["--durability", self.durability]
         quiet = None if os.environ.get("BENCH_VERBOSE") else subprocess.DEVNULL
         for _ in range(WORKERS):
             command = [sys.executable, "-m", "tidemill_worker", *arguments]
@@ -58,7 +61,7 @@ class System:
 
     def ready(self) -> None:
         """Wait until work has been done by all of them: a runner that is slow to start would be measured later."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + SECONDS
         while asyncio.run(self._served()) < len(self._workers):
             if time.monotonic() > deadline:
                 raise RuntimeError("the workers did not get ready; BENCH_VERBOSE=1 shows what they say")
