@@ -43,6 +43,7 @@ class Fleet:
         self.prefix = prefix
         self.folder = folder
         self.settings = {"lease": 2, "runners": 2, "slots": 4, "port": -1, "grace": 10, **settings}
+        self.settings.setdefault("durability", "none")
         self.workers: list[subprocess.Popen[bytes]] = []
         self._started = 0
 

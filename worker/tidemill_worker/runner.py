@@ -46,7 +46,12 @@ class Runner:
         """Run until it has been drained, or the store holds it to be dead (`Fenced`)."""
         settings = self._settings
         client = Client(
-            settings.store.get_secret_value(), prefix=settings.prefix, timeout=settings.timeout, name=self._runner
+            settings.store.get_secret_value(),
+            prefix=settings.prefix,
+            timeout=settings.timeout,
+            name=self._runner,
+            threshold=settings.threshold,
+            elsewhere=settings.elsewhere,
         )
         backend = RedisBackend(client)
         backend.implementations.pool = settings.pool

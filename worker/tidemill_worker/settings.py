@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
@@ -30,6 +30,11 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     store: SecretStr = Field(SecretStr("redis://127.0.0.1:6379"), description="URL of the store")
+    durability: Literal["always", "fast", "none"] = Field("always", description="what survives the death of the store")
+    threshold: int = Field(
+        64 * 1024, description="bytes of a value above which it is stored beside its context", ge=1024
+    )
+    elsewhere: str = Field("", description="URL of where such values go, if not into the store: file:///…, s3://…")
     prefix: str = Field("tm", description="what the names of keys in the store begin with", min_length=1)
     pool: str = Field("default", description="whose operations are run", min_length=1)
     name: str = Field(default_factory=socket.gethostname, description="what the id of the worker begins with")

@@ -18,9 +18,13 @@ import signal
 import time
 from collections.abc import AsyncIterator
 
+from redis.exceptions import RedisError
+
+from tidemill.backends.redis.checks import require
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.mail import patiently
 from tidemill.backends.redis.workers import RedisWorkers, runner_of
+from tidemill.errors import StoreError, StoreUnavailable
 from tidemill_worker import memory
 from tidemill_worker.beats import Beating, LeaseLost
 from tidemill_worker.health import Health
@@ -39,6 +43,8 @@ RECOVERED = 60.0
 """Seconds without want of memory after which runners run twice as many at once, up to what they may."""
 LOOK = 1.0
 """Seconds between two looks at how much memory is used."""
+SWEEP = 60.0
+"""Seconds between two looks for large values outside the store that nobody refers to."""
 
 logger = logging.getLogger("tidemill.worker")
 
@@ -56,6 +62,7 @@ class Supervisor:
             prefix=settings.prefix,
             timeout=min(settings.timeout, settings.lease / 3),
             name=settings.name,
+            elsewhere=settings.elsewhere,
         )
         self._workers = RedisWorkers(self._client)
         self._runners: dict[str, RunnerProcess] = {}
@@ -88,9 +95,9 @@ class Supervisor:
         async with health:
             if health.port >= 0:
                 logger.info("health at http://%s:%d", settings.host, health.port)
-            watching = asyncio.create_task(self._watch_memory())
+            watching = asyncio.gather(self._watch_memory(), self._sweep())
             try:
-                if await self._until_stopped(patiently(self._client.load, "its functions")):
+                if await self._until_stopped(patiently(self._prepare, "its functions")):
                     while not self._stop.is_set():
                         await self._live()
             finally:
@@ -101,6 +108,26 @@ class Supervisor:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)  # everything is done: who is told again ends well all the same
         return 0
+
+    async def _sweep(self) -> None:
+        """Now and then delete large values outside the store that nobody refers to any more."""
+        while self.settings.elsewhere:
+            await asyncio.sleep(SWEEP)
+            try:
+                many = await self._client.blobs.collect()
+                if many:
+                    logger.info("deleted %d large values that nobody refers to", many)
+            except (RedisError, OSError, StoreError) as error:
+                logger.warning("large values that nobody refers to are not deleted now: %s", error)
+
+    async def _prepare(self) -> None:
+        """Look whether the store would lose work, and load the functions. Raises `StoreError` for one that would."""
+        try:
+            where = self._client.url.shown
+            await require(self._client.redis, where, tag=self._client.tag, durability=self.settings.durability)
+        except StoreUnavailable as error:
+            raise error.__cause__ or error from None  # it may be there in a moment
+        await self._client.load()
 
     def stop(self) -> None:
         """Take nothing more, let what runs end, and end; at once if this is said again."""

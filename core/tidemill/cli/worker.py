@@ -31,6 +31,8 @@ __all__ = ["command"]
 )
 @click.option("--backend", metavar="URL", envvar=VARIABLE, show_envvar=True, required=True,
     help="The store: redis://…, rediss://…, unix://…, redis+sentinel://….")  # fmt: skip
+@click.option("--durability", type=click.Choice(["always", "fast", "none"]),
+    help="What has to survive the death of the store.  [default: always]")  # fmt: skip
 @click.option("--pool", metavar="NAME", help="Whose operations are run.  [default: default]")
 @click.option("--runners", type=click.IntRange(min=1), metavar="N",
     help="Processes that run operations.  [default: one for each CPU]")  # fmt: skip
@@ -42,6 +44,7 @@ __all__ = ["command"]
 @verbosity
 def command(
     backend: str,
+    durability: str | None,
     pool: str | None,
     runners: int | None,
     slots: int | None,
@@ -53,7 +56,7 @@ def command(
 
     shared(backend, running=True)
     host, port = _address(http)
-    settings = {"pool": pool, "runners": runners, "slots": slots, "host": host, "port": port}
+    settings = {"durability": durability, "pool": pool, "runners": runners, "slots": slots, "host": host, "port": port}
     argv = command_of(settings)
     os.execve(argv[0], argv, environment_of(backend, folders))  # signals and the exit code are the worker's own
 
