@@ -49,6 +49,7 @@ class System:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
         arguments = ["--store", self.url, "--runners", "1", "--slots", str(SLOTS), "--port", "-1"]
         arguments += ["--durability", self.durability]
+        arguments += ["--durability", self.durability]
         quiet = None if os.environ.get("BENCH_VERBOSE") else subprocess.DEVNULL
         for _ in range(WORKERS):
             command = [sys.executable, "-m", "tidemill_worker", *arguments]
