@@ -160,7 +160,7 @@ class Mailbox:
 
     def listen(self) -> None:
         """Read endings for as long as some are expected."""
-        if self._expected and (self._reading is None or self._reading.done()):
+        if self._expected and not self.silent and (self._reading is None or self._reading.done()):
             self._reading = asyncio.create_task(self._read())
             self._reading.add_done_callback(self._stopped)
 
@@ -195,7 +195,9 @@ class Mailbox:
         ask = partial(self._client.call, "await", "", names)
         ended = []
         for name, raw in zip(names, await patiently(ask, "questions for results"), strict=True):
-            told = self._expected.pop(name)
+            told = self._expected.pop(name, None)
+            if told is None:
+                continue  # refused meanwhile
             if raw in (b"OPEN", b"GONE"):
                 self._expected[name] = told  # behind the others, which are asked for the next time
             else:
