@@ -9,11 +9,12 @@ codes = true
 read_globals = { "redis", "cmsgpack", "struct" }
 
 -- tables of the networks and verbs, the keys of a call, and what a call remembers
-globals = { "B", "C", "I", "K", "L", "M", "O", "P", "R", "S", "W", "fresh", "loaded", "plans" }
+globals = { "B", "C", "I", "K", "L", "M", "O", "P", "R", "S", "W", "fresh", "kept", "loaded",
+  "many_kept", "plans" }
 
 local shared = {
-  "DRAINS", "MAX_LOST", "begin", "candidate", "context", "drop", "failure_of", "finish", "forget", "found", "get", "key", "mark",
-  "new_context", "open", "packed", "parts", "plan_of", "put", "step", "take_defaults", "taking", "try_again_or_fail", "unpacked",
+  "DRAINS", "MAX_LOST", "begin", "candidate", "context", "drop", "failure_of", "finish", "forget", "forget_all",
+  "found", "get", "key", "mark", "new_context", "open", "packed", "parts", "plan_of", "put", "step", "take_defaults", "taking", "try_again_or_fail", "unpacked",
   "write_back",
 }
 for _, name in ipairs(shared) do read_globals[#read_globals + 1] = name end

@@ -105,6 +105,7 @@ async def test_a_failed_context_stops_no_other_and_says_why(store: dict[str, Any
 
 async def test_many_contexts_are_opened_in_few_calls_and_their_progress_is_seen(store: dict[str, Any]) -> None:
     async with RedisOrchestrator(**store, max_ctxs=50) as orchestrator, orchestrator(FLOW) as octx:
+        before = await octx.backend.client.redis.info("commandstats")
         sets = [{f"c{at}": given(at % 3)} for at in range(300)]
         found = await listed(octx.outcomes(*sets))
         assert sorted(one.name for one in found) == sorted(f"c{at}" for at in range(300))
@@ -117,7 +118,7 @@ async def test_many_contexts_are_opened_in_few_calls_and_their_progress_is_seen(
         assert seen.contexts == {"open": 0, "succeeded": 300, "failed": 0}
         assert (seen.operations["double"].completed, seen.operations["get_multi"].completed) == (300, 300)
         calls = await octx.backend.client.redis.info("commandstats")
-        assert calls["cmdstat_fcall"]["calls"] < 300 * 4
+        assert calls["cmdstat_fcall"]["calls"] - before["cmdstat_fcall"]["calls"] < 300
 
 
 async def test_others_that_share_the_store_do_the_work(store: dict[str, Any]) -> None:

@@ -8,23 +8,27 @@
 -- Returns: P.begin, P.count, P.tally, P.dispatch, P.freed, P.share, P.ring, P.flush
 
 local fresh = {}    -- pool -> what became ready in this call, oldest first
-local counted = {}  -- plan and operation -> counters of this call
+local counted = {}  -- plan -> word -> operation -> how many in this call
 
 -- an entry of a list: context, parameter set, and the plan where the operation runs only so often at once
 local function parts(entry) return string.match(entry, '^(%d+) (%S+) ?(%S*)$') end
 
-function P.begin() fresh, counted = {}, {} end
-
-function P.count(c, op, what)
-  local field = c.plan .. ' ' .. op .. ' ' .. what
-  counted[field] = (counted[field] or 0) + 1
+function P.begin()
+  fresh, counted = {}, {}
+  P.hold_nothing()
 end
+
+local function count(of, what, op)
+  local words = counted[of] or {}
+  local many = words[what] or {}
+  counted[of], words[what] = words, many
+  many[op] = (many[op] or 0) + 1
+end
+
+function P.count(c, op, what) count(c.plan, what, op) end
 
 -- contexts that nobody but a user has opened: opened, succeeded, failed
-function P.tally(what)
-  local field = 'contexts ' .. what
-  counted[field] = (counted[field] or 0) + 1
-end
+function P.tally(what) count('contexts', what, '') end
 
 function P.dispatch(c, r)
   local op = R.op_of(r.id)
@@ -99,5 +103,12 @@ function P.flush()
       P.ring(pool, #ready)
     end
   end
-  for field, by in pairs(counted) do redis.call('HINCRBY', key('counts'), field, by) end
+  for of, words in pairs(counted) do
+    for what, many in pairs(words) do
+      for op, by in pairs(many) do
+        redis.call('HINCRBY', key('counts'), of .. ' ' .. (op == '' and '' or op .. ' ') .. what, by)
+      end
+    end
+  end
+  P.write_held()
 end

@@ -26,9 +26,14 @@ end
 
 -- {channel, parents, emission, element, locks, canonical, truth}, value
 function I.header(c, number)
-  local raw = get(c, 'i' .. number)
-  local long = struct.unpack('>I4', raw)
-  return cmsgpack.unpack(string.sub(raw, 5, 4 + long)), string.sub(raw, 5 + long)
+  local known = c.heads[number]
+  if not known then
+    local raw = get(c, 'i' .. number)
+    local long = struct.unpack('>I4', raw)
+    known = { cmsgpack.unpack(string.sub(raw, 5, 4 + long)), string.sub(raw, 5 + long) }
+    c.heads[number] = known
+  end
+  return known[1], known[2]
 end
 
 -- what operations may read: of each input {number, channel, parents, emission, element, value}
@@ -45,6 +50,7 @@ local function keep(c, head, value)
   local number = c.numbers
   c.numbers, c.dirty = number + 1, true
   local packed = cmsgpack.pack(head)
+  c.heads[number] = { head, value }
   put(c, 'i' .. number, struct.pack('>I4', #packed) .. packed .. value)
   B.hold(c.id, value)
   return number

@@ -27,7 +27,7 @@ local function leased(c, r, worker)
   R.keep(c, r)
   c.leased, c.backlog, c.dirty = c.leased + 1, c.backlog - 1, true
   P.count(c, R.op_of(r.id), 'leased')
-  redis.call('HSET', key('held', worker), c.id .. ' ' .. r.id, r.leases)
+  P.hold(c, r, r.leases)
   return P.said(c, r)
 end
 
@@ -102,7 +102,7 @@ end
 -- end a lease, whatever comes next
 function P.leave(c, r, state)
   c.leased, c.dirty = c.leased - 1, true
-  redis.call('HDEL', key('held', r.worker), c.id .. ' ' .. r.id)
+  P.hold(c, r, false)
   r.worker, r.state = '', state
   P.freed(c.plan, R.op_of(r.id))
   if #r.locks > 0 then L.release(c, r) end

@@ -5,7 +5,7 @@
 -- has been walked past it, so nothing has to be remembered of what has ended.
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: R.record, R.keep, R.packed, R.op_of, R.numbers_of, R.refuse_too_many, R.take, R.taken
+-- Returns: R.record, R.keep, R.packed, R.refuse_too_many, R.take, R.taken
 
 -- a record: state, tries, lost, emitted, given, leases, worker, locks, how many children are open (-1: it has asked for none), how
 -- the others ended,
@@ -26,14 +26,6 @@ function R.keep(c, r) put(c, 'p' .. r.id, r) end
 function R.packed(r)
   return cmsgpack.pack({ r.state, r.tries, r.lost, r.emitted, r.given, r.leases, r.worker, r.locks, r.waiting, r.endings,
     r.children })
-end
-
-function R.op_of(id) return tonumber(string.match(id, '^%d+')) end
-
-function R.numbers_of(id)
-  local numbers = {}
-  for number in string.gmatch(id, ':(%d+)') do numbers[#numbers + 1] = tonumber(number) end
-  return numbers
 end
 
 function R.refuse_too_many(c, op, many, ranges)

@@ -82,7 +82,7 @@ function KIND.subflow(c, r, children)
     return
   end
   c.leased = c.leased - 1
-  redis.call('HDEL', key('held', r.worker), c.id .. ' ' .. r.id)
+  P.hold(c, r, false)
   r.worker = ''
   P.freed(c.plan, R.op_of(r.id))
   C.open(c, r, children)

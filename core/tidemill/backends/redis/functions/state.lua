@@ -5,7 +5,7 @@
 -- Needs: `K`, the keys of the shard, made from KEYS[1] by `begin`.
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: begin, key, plan_of, new_context, context, put, get, drop, forget, write_back, and the tables of the networks
+-- Returns: begin, key, plan_of, new_context, context, put, get, drop, forget, and the tables of the networks
 
 -- one table for each network and verb, so that they may call each other whatever their order in the library
 local I, O, M, R, L, P, S, C, W = {}, {}, {}, {}, {}, {}, {}, {}, {}
@@ -13,11 +13,14 @@ local I, O, M, R, L, P, S, C, W = {}, {}, {}, {}, {}, {}, {}, {}, {}
 local K = {}        -- keys of this call's shard
 local loaded = {}   -- context id -> context, for the length of one call
 local plans = {}    -- digest -> plan; a cache of what the plan keys hold, good for as long as this server lives
+local kept = {}     -- key -> context as it was last written here: good while the store has just what was written then
+local many_kept = 0
 
 local function begin(keys)
   local tag = keys[1]
   K = { tag = tag }
   for _, name in ipairs({ 'serial', 'names', 'delayed', 'beats', 'running', 'audit' }) do K[name] = tag .. ':' .. name end
+  K.context = tag .. ':c:'
   loaded = {}
 end
 
@@ -40,10 +43,9 @@ local function new_context(id, fields)
     taken = 0, promised = 0, inputs = 0, given = 0, numbers = 0, visible = -1, holding = {}, depth = 0, parent = '', place = 0,
     owner = '', failure = '', lineage = false, box_first = 0, box_next = 0, results = 0, failures = 0, notes = {},
     satisfied = {}, opened = {}, sealed = {}, forgiven = { 0, 0 }, aux = {}, kids = {}, turns = 0,
-    set = {}, read = {}, gone = {}, dirty = true }
+    set = {}, read = {}, gone = {}, heads = {}, dirty = true }
   for name, value in pairs(fields) do c[name] = value end
-  c.hash = key('c', id)
-  c.p = plan_of(c.plan)
+  c.hash, c.p = K.context .. id, plan_of(c.plan)
   loaded[id] = c
   return c
 end
@@ -52,23 +54,30 @@ end
 local function context(id, field)
   local c = loaded[id]
   if c ~= nil then return c end
-  local raw = redis.pcall('HMGET', key('c', id), 's', field or 's')
+  local hash = K.context .. id
+  local raw = redis.pcall('HMGET', hash, 's', field or 's')
   if not raw[1] then
     loaded[id] = false
-    if raw.err or redis.call('EXISTS', key('c', id)) == 1 then S.quarantine(id, nil, raw.err or 'its state is missing') end
+    if raw.err or redis.call('EXISTS', hash) == 1 then S.quarantine(id, nil, raw.err or 'its state is missing') end
     return false
   end
-  local ok, found = pcall(unpacked, raw[1])
-  local whole, why = false, found
-  if ok then whole, why = S.whole(found, id) end
-  if not whole then
-    S.quarantine(id, nil, why)
-    return false
+  c = kept[hash]
+  if c then kept[hash], many_kept = nil, many_kept - 1 end  -- should this call break off, it is not what is stored
+  if not c or c.raw ~= raw[1] then
+    local ok, found = pcall(unpacked, raw[1])
+    local whole, why = false, found
+    if ok then whole, why = S.whole(found, id) end
+    if not whole then
+      S.quarantine(id, nil, why)
+      return false
+    end
+    c = found
+    c.hash, c.raw, c.p, c.records = hash, raw[1], plan_of(c.plan), {}
   end
-  c = found
-  c.hash = key('c', id)
-  if field then c.read[field] = raw[2] end
-  c.p = plan_of(c.plan)
+  if field then
+    local record = c.records[field]
+    c.read[field] = record and record[1] == raw[2] and record[2] or raw[2]
+  end
   loaded[id] = c
   return c
 end
@@ -93,24 +102,4 @@ local function forget(c)
   redis.call('UNLINK', c.hash, unpack(c.aux))
   redis.call('HDEL', K.names, c.name)
   loaded[c.id] = false
-end
-
-local function write_back()
-  for _, c in pairs(loaded) do
-    if c and c.dirty then
-      c.dirty = false
-      for at = 1, #c.gone, 4000 do redis.call('HDEL', c.hash, unpack(c.gone, at, math.min(at + 3999, #c.gone))) end
-      local arguments, n = { 's', packed(c) }, 2
-      for field, value in pairs(c.set) do
-        arguments[n + 1], arguments[n + 2] = field, type(value) == 'table' and R.packed(value) or value
-        n = n + 2
-        if n >= 4000 then
-          redis.call('HSET', c.hash, unpack(arguments, 1, n))
-          arguments, n = {}, 0
-        end
-      end
-      if n > 0 then redis.call('HSET', c.hash, unpack(arguments, 1, n)) end
-    end
-  end
-  loaded = {}
 end

@@ -54,6 +54,7 @@ end
 local function recover(a)
   local epoch = tonumber(redis.call('GET', key('epoch')) or '0')
   if a[1] < epoch then return 'STALE' end
+  forget_all()
   local moved, left, most = a[1] > epoch, 0, 256
   redis.call('SET', key('epoch'), string.format('%.0f', a[1]))
   local workers = redis.call('HGETALL', K.beats)
