@@ -4,7 +4,6 @@
 words of the drivers of other engines: {"do": "start"}, {"do": "run", "workload": "chains", "n": 1000}, {"do": "quit"}.
 """
 
-import asyncio
 import contextlib
 import json
 import os
@@ -41,7 +40,7 @@ class Driver:
             return {"result": self._system.run(command["workload"], command["n"])}
         if command["do"] == "probe":
             assert self._system is not None
-            return {"figures": asyncio.run(PROBES[command["name"]](self._system, command["n"]))}
+            return {"figures": self._system.call(PROBES[command["name"]](self._system, command["n"]))}
         self.end()
         return {}
 

@@ -109,10 +109,8 @@ async def vast(system: System, n: int) -> Figures:
 
 
 async def _run(system: System, flow: str, given: list[Input]) -> None:
-    async with RedisOrchestrator(system.url, workers=0, durability=system.durability) as orchestrator:
-        async with orchestrator(operations.FLOWS[flow]) as octx:
-            async for _ in octx.run(given):
-                pass
+    async for _ in (await system.running(flow)).run(given):
+        pass
 
 
 @contextlib.asynccontextmanager

@@ -6,18 +6,21 @@ The submitter is a `RedisOrchestrator` that runs nothing itself; two workers are
 """
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.store import operations
 from benchmarks.store.workloads import WORKLOADS
 from tidemill import Input, RedisOrchestrator
+from tidemill.orchestrator.running import OrchestratorContext
 
+Result = TypeVar("Result")
 ROOT = Path(__file__).resolve().parents[2]
 WORKERS = 2
 SLOTS = 100
@@ -43,12 +46,14 @@ class System:
         self.durability = durability
         self._workers: list[subprocess.Popen[bytes]] = []
         self._named = 0
+        self._loop = asyncio.Runner()
+        self._stack = contextlib.AsyncExitStack()
+        self._running: dict[str, OrchestratorContext] = {}
 
     def start(self) -> None:
         """Start workers; they are ready when an operation has run."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
         arguments = ["--store", self.url, "--runners", "1", "--slots", str(SLOTS), "--port", "-1"]
-        arguments += ["--durability", self.durability]
         arguments += ["--durability", self.durability]
         quiet = None if os.environ.get("BENCH_VERBOSE") else subprocess.DEVNULL
         for _ in range(WORKERS):
@@ -63,7 +68,7 @@ class System:
     def ready(self) -> None:
         """Wait until work has been done by all of them: a runner that is slow to start would be measured later."""
         deadline = time.monotonic() + SECONDS
-        while asyncio.run(self._served()) < len(self._workers):
+        while self.call(self._served()) < len(self._workers):
             if time.monotonic() > deadline:
                 raise RuntimeError("the workers did not get ready; BENCH_VERBOSE=1 shows what they say")
             time.sleep(0.1)
@@ -76,8 +81,14 @@ class System:
             idle = [key async for key in redis.scan_iter("*:idle:default")]
             return sum([await redis.hlen(key) for key in idle])
 
+    def call(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """Run a coroutine where the submitter lives."""
+        return self._loop.run(coroutine)
+
     def stop(self) -> None:
-        """End the workers."""
+        """End the submitter and the workers."""
+        self.call(self._stack.aclose())
+        self._loop.close()
         for worker in self._workers:
             worker.terminate()
         for worker in self._workers:
@@ -90,7 +101,7 @@ class System:
 
     def run(self, workload: str, n: int) -> dict[str, Any]:
         """Run a workload of a size and return its seconds. Raises AssertionError when it gave something else."""
-        return asyncio.run(self._run(workload, n))
+        return self.call(self._run(workload, n))
 
     async def _run(self, workload: str, n: int) -> dict[str, Any]:
         method: Callable[[int, Timer], Awaitable[int]] = getattr(self, f"_{workload}", None) or self._each(workload)
@@ -104,12 +115,18 @@ class System:
 
     # -- workloads ----------------------------------------------------------------------------------------------------
 
+    async def running(self, flow: str) -> OrchestratorContext:
+        """Return what runs a data flow; it is entered once, as a client of the others connects once."""
+        if flow not in self._running:
+            orchestrator = RedisOrchestrator(self.url, workers=0, durability=self.durability)
+            await self._stack.enter_async_context(orchestrator)
+            self._running[flow] = await self._stack.enter_async_context(orchestrator(operations.FLOWS[flow]))
+        return self._running[flow]
+
     async def results(self, flow: str, sets: Sets) -> AsyncIterator[dict[str, Any]]:
         """Run a data flow over contexts and yield their results."""
-        async with RedisOrchestrator(self.url, workers=0, durability=self.durability) as orchestrator:
-            async with orchestrator(operations.FLOWS[flow]) as octx:
-                async for _, result in octx.run(sets):
-                    yield result
+        async for _, result in (await self.running(flow)).run(sets):
+            yield result
 
     def _names(self, many: int) -> Iterator[tuple[int, str]]:
         for at in range(many):
@@ -126,14 +143,12 @@ class System:
         return run
 
     async def _latency(self, n: int, timer: Timer) -> int:
-        async with RedisOrchestrator(self.url, workers=0, durability=self.durability) as orchestrator:
-            async with orchestrator(operations.FLOWS["chains"]) as octx:
-                total = 0
-                for at, name in self._names(n):
-                    began = time.perf_counter()
-                    async for _, result in octx.run({name: [Input(at, operations.X0)]}):
-                        total += result["x3"]
-                    timer.samples.append(time.perf_counter() - began)
+        total = 0
+        for at, name in self._names(n):
+            began = time.perf_counter()
+            async for result in self.results("chains", {name: [Input(at, operations.X0)]}):
+                total += result["x3"]
+            timer.samples.append(time.perf_counter() - began)
         return total
 
     async def _fan(self, n: int, timer: Timer) -> int:
