@@ -29,8 +29,9 @@ __all__ = ["SLOTS", "Pump"]
 
 SLOTS = 64
 """Parameter sets that run at once in one process, unless told otherwise."""
-REPORTS = 256
-"""Reports that one call brings at most, so that no call holds the store for long."""
+BATCH = 32
+"""Reports that one call brings, and parameter sets that it leases, at most: so no call holds the store for more than
+about two milliseconds, and what a call costs by itself is spread over enough."""
 
 logger = logging.getLogger("tidemill.pump")
 
@@ -62,6 +63,7 @@ class Pump:
         self._caller = Caller(cast(Backend, self), runner, implementations, {})
         self._running: dict[asyncio.Task[None], ParameterSet] = {}
         self._reports: list[tuple[Report, asyncio.Future[None] | None]] = []
+        self._more = False  # as much was leased as was wanted, so there may be more, and there is room for it
         self._stopping = False
         self._cancelled = False
         self._crash: BaseException | None = None
@@ -90,7 +92,7 @@ class Pump:
                 due = await self._exchange()
                 if self._crash is not None:
                     raise self._crash
-                if not self._reports and not (self._stopping and not self._running):
+                if not self._reports and not self._more and not (self._stopping and not self._running):
                     await self._rest(due)
         finally:
             for task in self._running:
@@ -102,8 +104,8 @@ class Pump:
 
     async def _exchange(self) -> float | None:
         """Report what there is, start what comes back, and return the seconds until something else is due."""
-        batch, self._reports = self._reports[:REPORTS], self._reports[REPORTS:]
-        want = 0 if self._stopping or self.paused else max(0, self.slots - len(self._running))
+        batch, self._reports = self._reports[:BATCH], self._reports[BATCH:]
+        want = 0 if self._stopping or self.paused else min(BATCH, max(0, self.slots - len(self._running)))
         reports = [report for report, _ in batch]
         leased, due = await self._network.exchange(self.runner, reports, want, secrets.token_bytes(16))
         self.trips += 1
@@ -116,6 +118,7 @@ class Pump:
             task = asyncio.create_task(self._call(parameter_set))
             self._running[task] = parameter_set
             task.add_done_callback(self._ended)
+        self._more = 0 < want == len(leased) and len(self._running) < self.slots
         if len(leased) < want and self._bell is None:
             self._bell = asyncio.create_task(self._listen())
         return due
