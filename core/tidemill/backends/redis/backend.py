@@ -80,9 +80,10 @@ class RedisBackend:
         """Make a plan known to the store."""
         wired = self.wired.get(plan.digest)
         if wired is None:
-            wired = self.wired[plan.digest] = Wired(plan, self.client.blobs.pack)
+            wired = Wired(plan, self.client.blobs.pack)
             await self.flows.put(plan)
             await self.client.call("publish", plan.digest, wired.packed())
+            self.wired[plan.digest] = wired  # not before: what the store may not have is published again
         return wired
 
     async def resolve(self, digest: str) -> Wired:

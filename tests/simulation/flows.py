@@ -1,0 +1,156 @@
+"""Data flows for the simulation, made of one number: larger than those of the contract suite, and made for trouble.
+
+Much is locked, limited, tried again, generated, validated and run as child data flows, because that is what faults can
+break. They end: what an operation gives is of a later definition than all that it takes, or less than all of it.
+"""
+
+from collections.abc import Sequence
+from random import Random
+from typing import TypeVar
+
+from tests.contract.fixpoint import TooBig, fixpoint
+from tests.contract.flows import Defined, Flow, Op, Origin, Param, Rule, Seed, Source
+from tidemill.model.operation import Stage
+
+__all__ = ["flow_of"]
+
+Thing = TypeVar("Thing")
+
+NAMES = "ABCDE"
+MOST = 60
+"""Parameter sets that a context may come to."""
+
+
+def flow_of(rng: Random) -> Flow:
+    """Return a data flow with the inputs of one to three contexts, which are not too big."""
+    while True:
+        flow = _Maker(rng, 0).flow()
+        try:
+            for at, seeds in enumerate(flow.contexts):
+                fixpoint(flow, f"c{at}", seeds, MOST)
+        except TooBig:
+            continue
+        return flow
+
+
+class _Maker:
+    """Makes one data flow: the operations first, then where their parameters come from."""
+
+    def __init__(self, rng: Random, depth: int) -> None:
+        self.rng = rng
+        self.depth = depth
+        self.names = NAMES[: rng.randint(2, 5)]
+        self.ops: list[Op] = []
+
+    def chance(self, percent: int) -> bool:
+        return self.rng.randrange(100) < percent
+
+    def some(self, options: Sequence[Thing], least: int, most: int) -> list[Thing]:
+        return self.rng.sample(options, min(len(options), self.rng.randint(least, most)))
+
+    def flow(self) -> Flow:
+        """Return the data flow."""
+        rng = self.rng
+        checked = rng.choice(self.names) if self.chance(10) else None
+        locks = self.chance(45)
+        definitions = tuple(
+            Defined(
+                name,
+                default=rng.randint(0, 3) if self.chance(15) else None,
+                lock=locks and self.chance(45),
+                validate="v" if name == checked else None,
+                dedupe=self.chance(8),
+            )
+            for name in self.names
+        )
+        for at in range(rng.randint(2, 6) - self.depth):
+            self.ops.append(self.operation(f"o{at}", Stage.CLEANUP if self.chance(10) else Stage.PROCESSING))
+        if checked:
+            rule = Rule(rng.randint(0, 3), (1,), gaps=frozenset(self.some(range(4), 0, 1)))
+            self.ops.append(Op("v", (Param("p0", checked, ()),), (("x", checked),), validator=True, rule=rule))
+        self.ops = [self.wired(op) for op in self.ops]
+        self.ops += [self.reader(at) for at in range(rng.randint(1, 2))]
+        many = rng.randint(1, 3) if self.depth == 0 else 0
+        given = tuple(self.seeds(f"c{at}u", 2, 6) for at in range(many))
+        seed = self.seeds("f", 1, 2) if self.chance(20) else ()
+        return Flow(definitions, tuple(self.ops), self.chance(40), seed, given)
+
+    def seeds(self, prefix: str, least: int, most: int) -> tuple[Seed, ...]:
+        rng = self.rng
+        return tuple(
+            Seed(
+                rng.choice(self.names[:2] if self.chance(70) else self.names), rng.randint(0, 3),
+                "other" if self.chance(10) else "seed", f"{prefix}{at}",
+            )
+            for at in range(rng.randint(least, most))
+        )  # fmt: skip
+
+    def operation(self, name: str, stage: Stage) -> Op:
+        rng = self.rng
+        down = self.chance(10)
+        taken = [rng.choice(self.names) for _ in range(rng.choice([1, 1, 1, 2, 2, 0, 3]))]
+        if down and not taken:
+            taken = [self.names[0]]
+        highest = max((NAMES.index(one) for one in taken), default=-1)
+        later = self.names if down else self.names[highest + 1 :]
+        outputs = tuple((f"x{at}", one) for at, one in enumerate(self.some(later, 1, 2)))
+        generator = not down and self.chance(25)
+        child = None
+        if not generator and not down and self.depth < 1 and self.chance(10):
+            child = _Maker(rng, self.depth + 1).flow()
+        rule = Rule(
+            constant=0 if down else rng.randint(0, 3),
+            weights=tuple(rng.randint(0, 2) for _ in taken),
+            gaps=frozenset(self.some(range(4), 0, 1)) if not child else frozenset(),
+            fails=frozenset([rng.randrange(4)]) if not down and self.chance(12) else frozenset(),
+            down=down,
+            generator=generator,
+            child=child,
+        )
+        return Op(
+            name,
+            tuple(Param(f"p{at}", one, ()) for at, one in enumerate(taken)),
+            outputs,
+            expand=frozenset(self.some([output for output, _ in outputs], 0, 2)) if self.chance(35) else frozenset(),
+            stage=stage,
+            conditions=tuple(sorted(self.some(self.names, 1, 2))) if self.chance(20) else (),
+            any=self.chance(50),
+            retry=rng.randint(2, 3) if self.chance(30) else 0,
+            concurrency=rng.randint(1, 2) if self.chance(25) else None,
+            rule=rule,
+        )
+
+    # -- where things come from -----------------------------------------------------------------------------------
+
+    def wired(self, op: Op) -> Op:
+        if op.validator:
+            return Op(**{**vars(op), "params": (Param("p0", op.params[0].definition, (Source("seed"),)),)})
+        params = tuple(Param(p.name, p.definition, self.sources(p.definition)) for p in op.params)
+        gate = tuple(dict.fromkeys(source for name in op.conditions for source in self.sources(name)))
+        return Op(**{**vars(op), "params": params, "gate": gate})
+
+    def sources(self, definition: str) -> tuple[Source, ...]:
+        """Return sources for a parameter."""
+        made: list[Origin] = [(op.name, out) for op in self.ops for out, what in op.outputs if what == definition]
+        found = [Source(origin) for origin in made if not self.chance(10)]
+        if not found or self.chance(80):
+            found.append(Source("seed"))
+        if self.chance(10):
+            found.append(Source("other"))
+        return tuple(self.pathed(source) if self.chance(10) else source for source in found)
+
+    def pathed(self, source: Source) -> Source:
+        """Return the source with an ancestor path that has a chance."""
+        if isinstance(source.origin, str):
+            return source
+        maker = next(op for op in self.ops if op.name == source.origin[0])
+        taken = {param.definition for param in maker.params}
+        options: list[Origin] = [(op.name, out) for op in self.ops for out, what in op.outputs if what in taken]
+        return Source(source.origin, None, (self.rng.choice(["seed", *options]),))
+
+    def reader(self, at: int) -> Op:
+        how = self.rng.choice(["multi", "multi", "single", "group", "values"])
+        names = [self.rng.choice(self.names) for _ in range(2)]
+        params = (Param("p0", names[0], self.sources(names[0])),) if how == "values" else ()
+        rule = Rule(weights=(1,) * len(params), reads=(how, *names))
+        return Op(f"r{at}", params, stage=Stage.OUTPUT, rule=rule)
