@@ -1,7 +1,8 @@
 """What processes have used, read from the kernel by whoever measures them: CPU to the nanosecond, and memory.
 
-CPU is that of all threads that live, out of `/proc/<pid>/task/*/schedstat`; it suffers far less from neighbours than
-seconds do. A process counts as client (the driver), server, or worker (all else below the driver). Linux only.
+CPU is that of all threads that live, out of `/proc/<pid>/task/*/schedstat`, and where threads have ended that of the
+process, in steps of 10 ms; it suffers far less from neighbours than seconds do. A process counts as client (the
+driver), server, or worker (all else below the driver). Linux only.
 """
 
 import os
@@ -11,8 +12,23 @@ from dataclasses import dataclass
 from tidemill.runtime.families import descendants
 
 ROLES = ("client", "server", "workers")
-Usage = dict[int, tuple[str, float]]
-"""pid → role and CPU seconds so far."""
+STEP = 2 / os.sysconf("SC_CLK_TCK")
+"""Seconds by which the coarse figure of a process may be wrong."""
+
+
+@dataclass(frozen=True)
+class Used:
+    """CPU seconds of a process so far."""
+
+    role: str
+    fine: float
+    """Those of the threads that live, to the nanosecond."""
+    coarse: float
+    """Those of all threads that there ever were."""
+
+
+Usage = dict[int, Used]
+"""pid → what it has used."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +67,7 @@ class Tree:
 
     def usage(self) -> Usage:
         """What each process has used so far."""
-        return {pid: (self.role(pid), used) for pid in self.pids() if (used := cpu(pid)) is not None}
+        return {pid: Used(self.role(pid), *both) for pid in self.pids() if (both := seconds(pid)) is not None}
 
     def memory(self) -> dict[str, int]:
         """Bytes resident, by role; what processes share is counted for each."""
@@ -62,25 +78,40 @@ class Tree:
 
 
 def spent(before: Usage, after: Usage) -> Spent:
-    """What was used between two looks. What ended in between is not known, and not counted."""
+    """What was used between two looks. What processes used that ended in between is not known, and not counted."""
     roles, busiest = dict.fromkeys(ROLES, 0.0), 0.0
-    for pid, (role, used) in after.items():
-        more = max(0.0, used - before.get(pid, ("", 0.0))[1])
-        roles[role] += more
+    for pid, now in after.items():
+        then = before.get(pid, Used(now.role, 0.0, 0.0))
+        more = between(then.fine, then.coarse, now.fine, now.coarse)
+        roles[now.role] += more
         busiest = max(busiest, more)
     return Spent(roles, busiest)
 
 
-def cpu(pid: int) -> float | None:
-    """CPU seconds of the threads of a process; None when it has ended."""
+def between(fine: float, coarse: float, fine_now: float, coarse_now: float) -> float:
+    """CPU seconds between two looks at a process: the fine figure, unless threads have ended that it had counted."""
+    exact, rough = fine_now - fine, coarse_now - coarse
+    return rough if rough - exact > STEP else max(0.0, exact)
+
+
+def seconds(pid: int) -> tuple[float, float] | None:
+    """CPU seconds of a process, fine and coarse; None when it has ended."""
     try:
         total = 0
         for thread in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{thread}/schedstat") as file:
                 total += int(file.read().split()[0])
+        with open(f"/proc/{pid}/stat") as file:
+            words = file.read().rpartition(")")[2].split()
     except (OSError, ValueError, IndexError):
         return None
-    return total / 1e9
+    return total / 1e9, (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu(pid: int) -> float | None:
+    """CPU seconds of the threads of a process that live; None when it has ended."""
+    found = seconds(pid)
+    return None if found is None else found[0]
 
 
 def memory(pid: int, kind: str) -> int:

@@ -55,12 +55,24 @@ def report(*samples: Sample, peers: str = "") -> table.Report:
     )
 
 
+def used(role: str, fine: float, coarse: float | None = None) -> meter.Used:
+    """What a process has used; no thread of it has ended unless it says so."""
+    return meter.Used(role, fine, fine if coarse is None else coarse)
+
+
 def test_the_rate_is_that_of_two_cores_and_the_busiest_process_bounds_it() -> None:
-    before = {1: ("client", 1.0), 2: ("server", 5.0), 3: ("workers", 0.0)}
-    even = meter.spent(before, {1: ("client", 2.0), 2: ("server", 6.0), 3: ("workers", 1.0), 4: ("workers", 0.5)})
+    before = {1: used("client", 1.0), 2: used("server", 5.0), 3: used("workers", 0.0)}
+    after = {1: used("client", 2.0), 2: used("server", 6.0), 3: used("workers", 1.0), 4: used("workers", 0.5)}
+    even = meter.spent(before, after)
     assert (even.total, even.busiest, even.bound) == (3.5, 1.0, 1.75)
     assert even.roles == {"client": 1.0, "server": 1.0, "workers": 1.5}
-    assert meter.spent(before, {2: ("server", 9.0)}).bound == 4.0
+    assert meter.spent(before, {2: used("server", 9.0)}).bound == 4.0
+
+
+def test_what_threads_used_that_have_ended_counts() -> None:
+    before = {1: used("workers", 2.0, 2.0)}
+    assert meter.spent(before, {1: used("workers", 2.003, 2.01)}).total == pytest.approx(0.003)
+    assert meter.spent(before, {1: used("workers", 0.5, 4.0)}).total == pytest.approx(2.0)
 
 
 def test_goals_compare_with_the_fastest_peer_and_not_with_the_floor() -> None:
