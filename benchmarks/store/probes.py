@@ -81,31 +81,28 @@ async def inputs(system: System, n: int) -> Figures:
 
 
 async def vast(system: System, n: int) -> Figures:
-    """One context with all combinations of n and n values, beside others that come and go all the time."""
+    """One context with all combinations of n and n values, at first beside others that come and go all the time."""
     given = [Input(value, definition) for definition in (operations.LEFT, operations.RIGHT) for value in range(n)]
-    async with Redis.from_url(system.url) as redis, _others(system) as ended:
-        window = min(WINDOW, n / 20)
-        await asyncio.sleep(window / 2)
-        alone = [await _rate(ended, window)]
-        watch = _Watch(redis)
-        await watch.begin()
-        began = time.perf_counter()
-        running = asyncio.create_task(_run(system, "meet", given))
-        looking = asyncio.create_task(watch.look())
-        beside = await _rate(ended, running)
+    window = min(WINDOW, n / 20)
+    async with Redis.from_url(system.url) as redis:
+        async with _others(system) as ended:
+            await asyncio.sleep(window / 2)
+            alone = [await _rate(ended, window)]
+            watch = _Watch(redis)
+            await watch.begin()
+            began = time.perf_counter()
+            running = asyncio.create_task(_run(system, "meet", given))
+            looking = asyncio.create_task(watch.look())
+            beside = await _rate(ended, 2 * window, running)
+        await running
         seconds = time.perf_counter() - began
         looking.cancel()
         found = await watch.end()
-        alone.append(await _rate(ended, window))
-    rate = sum(alone) / 2
-    return {
-        "sets": n * n,
-        "seconds": seconds,
-        **found,
-        "others alone": rate,
-        "others beside": beside,
-        "kept": beside / rate,
-    }
+        async with _others(system) as ended:
+            await asyncio.sleep(window / 2)
+            alone.append(await _rate(ended, window))
+    rates = {"others alone": sum(alone) / 2, "others beside": beside, "kept": 2 * beside / sum(alone)}
+    return {"sets": n * n, "seconds": seconds, **found, **rates}
 
 
 async def _run(system: System, flow: str, given: list[Input]) -> None:
@@ -122,7 +119,7 @@ async def _others(system: System) -> AsyncIterator[list[int]]:
         at = 0
         while True:
             at += 1
-            yield f"other-{at}", [Input(at, operations.X0)]
+            yield f"other-{system.named()}", [Input(at, operations.X0)]
 
     async def run() -> None:
         async with RedisOrchestrator(
@@ -140,10 +137,13 @@ async def _others(system: System) -> AsyncIterator[list[int]]:
         await asyncio.gather(running, return_exceptions=True)
 
 
-async def _rate(ended: list[int], until: float | asyncio.Task[None]) -> float:
+async def _rate(ended: list[int], seconds: float, until: asyncio.Task[None] | None = None) -> float:
     """Contexts that end in a second, over so many seconds or until a task ends."""
     first, began = ended[0], time.perf_counter()
-    await (asyncio.sleep(until) if isinstance(until, float) else until)
+    if until is None:
+        await asyncio.sleep(seconds)
+    else:
+        await asyncio.wait([until], timeout=seconds)
     return (ended[0] - first) / (time.perf_counter() - began)
 
 

@@ -128,10 +128,14 @@ class System:
         async for _, result in (await self.running(flow)).run(sets):
             yield result
 
+    def named(self) -> str:
+        """Return a name that no context has had."""
+        self._named += 1
+        return f"{os.getpid()}-{self._named}"
+
     def _names(self, many: int) -> Iterator[tuple[int, str]]:
         for at in range(many):
-            self._named += 1
-            yield at, f"{os.getpid()}-{self._named}"
+            yield at, self.named()
 
     def _each(self, workload: str) -> Callable[[int, Timer], Awaitable[int]]:
         """A context for each number."""
