@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ROOT / "core" / "tidemill" / "backends" / "redis" / "functions"
 SETTINGS = ROOT / ".luacheckrc"
 LANGUAGE = frozenset(
-    "assert error getmetatable ipairs math next pairs pcall rawget rawset select setmetatable string table tonumber tostring"
-    " type unpack xpcall".split()
+    "assert error getmetatable ipairs math next pairs pcall rawget rawset select setmetatable string table tonumber"
+    " tostring type unpack xpcall".split()
 )
 """What there is while a function runs."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgpack
 import redis.asyncio
+from redis.exceptions import OutOfMemoryError
 
 from tidemill.backends.redis.blobs import THRESHOLD, Blobs, Reference
 from tidemill.backends.redis.elsewhere import Elsewhere
@@ -25,6 +26,8 @@ CALLS = 16
 """Calls that are under way at once, each on a connection of its own; the server works on one at a time."""
 PACKED = 0x80
 """What the first byte of a packed list is not below, and that of a word is."""
+PAUSE = 0.5
+"""Seconds between looks at a list of a store that is full."""
 WAIT = 10
 """Seconds that one wait for an element lasts: a connection that died in silence is noticed then."""
 
@@ -107,9 +110,13 @@ class Client:
         return await self._waiter().blpop([self.key(kind, *parts)], timeout=WAIT) is not None
 
     async def filled(self, kind: str, *parts: str) -> bool:
-        """Wait a while for a list to have an element, and leave it there; say whether it has one."""
+        """Wait a while for a list to have an element, and leave it there; say whether it may have one."""
         key = self.key(kind, *parts)
-        return await self._waiter().blmove(key, key, WAIT, "LEFT", "LEFT") is not None
+        try:
+            return await self._waiter().blmove(key, key, WAIT, "LEFT", "LEFT") is not None
+        except OutOfMemoryError:  # a full store refuses this, as it writes; to look, and so to make room, it allows
+            await asyncio.sleep(PAUSE)
+            return True
 
     def _waiter(self) -> redis.asyncio.Redis:
         if self._waiting is None:  # its replies may take long, and are waited for all the same

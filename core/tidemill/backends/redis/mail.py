@@ -16,7 +16,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from redis.exceptions import ConnectionError, ResponseError, TimeoutError
+from redis.exceptions import (
+    ClusterDownError,
+    ConnectionError,
+    MasterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError,
+    TryAgainError,
+)
 
 from tidemill.backends.redis.bells import put_down
 from tidemill.backends.redis.client import Client
@@ -36,8 +45,10 @@ BYTES = 1 << 20
 """Encoded values that one call brings, unless a single context has more."""
 READ = 200
 """Endings that one call reads."""
-PAUSES = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS", "OOM", "BUSY", "TRYAGAIN", "MISCONF")
-"""Answers of a store that will take the same call later."""
+PAUSES = ("LOADING", "NOREPLICAS", "BUSY", "MISCONF")
+"""How answers of a store begin that will take the same call later, where the client library leaves that word on."""
+PAUSING = (OutOfMemoryError, ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError)
+"""Those answers where it does not."""
 
 logger = logging.getLogger("tidemill.store")
 
@@ -52,7 +63,7 @@ async def patiently(call: Callable[[], Awaitable[Thing]], what: str) -> Thing:
             said = str(error) or type(error).__name__
         except ResponseError as error:
             said = str(error)
-            if not said.startswith(PAUSES):
+            if not isinstance(error, PAUSING) and not said.startswith(PAUSES):
                 raise
         else:
             if waited:
