@@ -129,6 +129,9 @@ class Truth:
             assert self.is_gone(runner), f"{runner} is held to be dead, and is not"
             return
         assert not self.is_gone(runner), f"{runner} is dead and is not refused"
+        if answer == b"PLAN":
+            self._said(runner, "has to publish a plan again")
+            return
         self._said(runner, "says", [one[0].decode() for one in request[2]], "gets", [one[4] for one in answer[0]])
         for said in answer[0]:
             self._grant(runner, said)

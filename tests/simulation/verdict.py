@@ -28,7 +28,7 @@ LASTING = {"plan", "flow", "serial", "counts", "refused", "running", "epoch"}
 def judge(world: World) -> Counter[str]:
     """Look at everything that a world has come to, and count it. Raises `AssertionError`."""
     tally: Counter[str] = Counter(flows=1)
-    seen = {name: _seen(world, name, ending, raw) for name, (ending, raw) in world.endings.items()}
+    seen = _Seen(world)
     for submitter in world.submitters:
         for planned in submitter.planned.values():
             given = [*planned.first, *[seed for portion in planned.portions for seed in portion]]
@@ -42,6 +42,18 @@ def judge(world: World) -> Counter[str]:
                 )
     _left(world.wire, world.tag)
     return tally
+
+
+class _Seen(dict[str, Seen]):
+    """What was seen of each context that is asked for: child contexts of one that has failed may not have ended."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __missing__(self, name: str) -> Seen:
+        ending, raw = self._world.endings[name]
+        self[name] = _seen(self._world, name, ending, raw)
+        return self[name]
 
 
 def _context(world: World, planned: Planned, seen: dict[str, Seen], model: Model, tally: Counter[str]) -> None:

@@ -97,7 +97,7 @@ class World:
 
     def backend(self, process: Process, *, fresh: bool) -> RedisBackend:
         """Return the library as a process uses it; a ``fresh`` one knows no plans yet."""
-        client = Client(self.url, prefix="s", threshold=self.threshold)
+        client = Client(self.url, prefix=f"s{self.number}:", threshold=self.threshold)
         line: Any = Line(
             process.name, self.wire, self.schedule, self.truth.saw, lambda: self.lossy if self.trouble else 0
         )

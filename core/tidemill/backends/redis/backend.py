@@ -76,11 +76,11 @@ class RedisBackend:
 
     # -- contexts -------------------------------------------------------------------------------------------------
 
-    async def publish(self, plan: Plan) -> Wired:
-        """Make a plan known to the store."""
+    async def publish(self, plan: Plan, *, again: bool = False) -> Wired:
+        """Make a plan known to the store; ``again``: also if that has been done before."""
         wired = self.wired.get(plan.digest)
-        if wired is None:
-            wired = Wired(plan, self.client.blobs.pack)
+        if wired is None or again:
+            wired = wired or Wired(plan, self.client.blobs.pack)
             await self.flows.put(plan)
             await self.client.call("publish", plan.digest, wired.packed())
             self.wired[plan.digest] = wired  # not before: what the store may not have is published again

@@ -7,7 +7,7 @@ import random
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import msgpack
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
@@ -34,6 +34,13 @@ from tidemill.plan.plan import Plan
 __all__ = ["RedisOperationImplementationNetwork", "decode_failure", "encode_failure"]
 
 Later = Callable[[float, Callable[[], None]], object]
+
+
+class Publish(Protocol):
+    """Makes a plan known to the store; ``again``: also if that has been done before."""
+
+    async def __call__(self, plan: Plan, *, again: bool = False) -> Wired: ...
+
 
 EARLY = 1e-6
 """Seconds by which two times may differ that were meant to be one."""
@@ -100,7 +107,7 @@ class RedisOperationImplementationNetwork:
         inputs: RedisInputNetwork,
         wired: Mapping[str, Wired],
         ending_of: Callable[[bytes], Ending],
-        publish: Callable[[Plan], Awaitable[Wired]],
+        publish: Publish,
         *,
         now: Callable[[], float],
         later: Later | None,
@@ -156,15 +163,7 @@ class RedisOperationImplementationNetwork:
         With a ``nonce`` that was never used before, a call whose reply was lost is repeated: the same nonce gets the
         same answer, and nothing is settled twice. Raises `Fenced`.
         """
-        for report in reports:
-            for child in report.children if isinstance(report, Subflow) else ():
-                await self._publish(child.plan)
-        said = [self._report(report) for report in reports]
-        call = partial(self._client.call, "cycle", worker, self.pool, said, want, self._now(), nonce)
-        answer = await (patiently(call, "reports") if nonce else call())
-        if answer == b"FENCED":
-            raise Fenced(f'the store holds "{worker}" to be dead; what it held has gone to others')
-        leased, wait, gone = answer
+        leased, wait, gone = await self._asked(worker, reports, want, nonce)
         for at in gone:
             reports[at].parameter_set.state = DROPPED
         unknown = await self._unknown(leased)
@@ -185,6 +184,20 @@ class RedisOperationImplementationNetwork:
                 more, rest = await self.exchange(worker, [], want - len(found), again)
                 return [*found, *more], rest
         return found, seconds if seconds >= 0 else None
+
+    async def _asked(self, worker: str, reports: Sequence[Report], want: int, nonce: bytes) -> Any:
+        """Return what the store answers to a cycle. Raises `Fenced`."""
+        children = [child for report in reports if isinstance(report, Subflow) for child in report.children]
+        for child in children:
+            await self._publish(child.plan)
+        said = [self._report(report) for report in reports]
+        call = partial(self._client.call, "cycle", worker, self.pool, said, want, self._now(), nonce)
+        while (answer := await (patiently(call, "reports") if nonce else call())) == b"PLAN":
+            for child in children:  # the store has fallen back to before it knew them
+                await self._publish(child.plan, again=True)
+        if answer == b"FENCED":
+            raise Fenced(f'the store holds "{worker}" to be dead; what it held has gone to others')
+        return answer
 
     async def _with_blobs(self, leased: Sequence[Any]) -> frozenset[bytes]:
         """Put blobs in the place of references to them in what was leased; return the references."""

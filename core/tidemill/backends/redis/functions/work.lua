@@ -9,9 +9,19 @@
 
 local SOON = 0.05   -- seconds after which a worker looks whether what it has left to others is still there
 
+-- whether a child is to be opened whose plan the store has not, or has not any more
+local function lacks_plans(reports)
+  for _, report in ipairs(reports) do
+    for _, child in ipairs(report[1] == 'subflow' and report[5] or {}) do
+      if not plan_of(child[2]) then return true end
+    end
+  end
+  return false
+end
+
 -- cycle: {runner, pool, reports, want, now, nonce} -> {{leased…}, seconds until the next delayed one or -1, the numbers of the
 -- reports whose generators have lost their leases}, or 'FENCED': the runner is held to be dead. The same nonce again: the
--- same answer, and nothing is settled again.
+-- same answer, and nothing is settled again. 'PLAN': nothing was done, as the plan of a child is not known (publish it first).
 local function cycle(a)
   if not W.alive(a[1], a[2]) then
     redis.call('INCRBY', key('refused'), #a[3])
@@ -19,6 +29,7 @@ local function cycle(a)
   end
   local out, more = W.repeated(a[1], a[6])
   if not out then
+    if lacks_plans(a[3]) then return 'PLAN' end
     P.due(a[5])
     for _, report in ipairs(a[3]) do P.settle(a[1], report, a[5]) end
     out, more = P.lease(a[1], a[2], a[4])

@@ -39,5 +39,5 @@ local function write_back()
   loaded = {}
 end
 
--- the store may have gone back to what it was before: what is remembered of contexts is of no use then
-local function forget_all() kept, many_kept = {}, 0 end
+-- the store may have gone back to what it was before: what is remembered of contexts and plans is of no use then
+local function forget_all() kept, many_kept, plans = {}, 0, {} end
