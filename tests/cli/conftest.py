@@ -7,10 +7,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.cli.support import FLOWS, Result, environment
+from tests.cli.support import DEADLINE, FLOWS, Result, environment
+from tidemill.backends.redis.embedded import EmbeddedStore
 from tidemill.cli.errors import guarded
 
 
@@ -60,3 +62,39 @@ def process() -> Callable[..., Result]:
         return Result(done.returncode, done.stdout, done.stderr)
 
     return call
+
+
+@pytest.fixture
+def store() -> Iterator[str]:
+    """The URL of a store of this machine, with nothing in it."""
+    with EmbeddedStore() as embedded:
+        yield embedded.url
+
+
+@pytest.fixture
+def background() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start the command line in the folder of the flows and go on; whatever still runs at the end is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(*arguments: str, cwd: Path = FLOWS, said: Any = None, **more: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            ["tidemill", *arguments],
+            cwd=cwd,
+            env=environment(**more),
+            stdin=said,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+        process.wait(DEADLINE)

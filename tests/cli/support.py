@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-__all__ = ["FLOWS", "Result", "environment"]
+from tidemill.backends.redis.backend import RedisBackend
+from tidemill.backends.redis.client import Client
+from tidemill.errors import OperationFailure
+from tidemill.model.operation import Stage
+from tidemill.networks.implementations import Completed, Failed, Report
+
+__all__ = ["DEADLINE", "FLOWS", "Result", "environment", "play"]
 
 FLOWS = Path(__file__).parent / "flows"
+DEADLINE = 60.0
+"""Seconds after which something that has to happen has not."""
 
 
 @dataclass(frozen=True)
@@ -26,3 +36,33 @@ def environment(**more: str) -> dict[str, str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     kept = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS", "LINES")}
     return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", **more}
+
+
+def play(url: str, result: dict[str, Any] | None = None, *, fail: bool = False, most: int = 1000) -> int:
+    """Play a worker: lease what is ready in a store, and report that it is done, or has failed, until nothing is.
+
+    Output operations return ``result``. Return how many parameter sets it were, at most ``most``.
+    """
+    return asyncio.run(_play(url, result, fail, most))
+
+
+async def _play(url: str, result: dict[str, Any] | None, fail: bool, most: int) -> int:
+    backend = RedisBackend(Client(url))
+    await backend.client.load()
+    reports: list[Report] = []
+    many = 0
+    try:
+        while True:
+            leased, _ = await backend.implementations.exchange("plays", reports, most - many)
+            many += len(leased)
+            reports = []
+            for one in leased:
+                operation = one.operation
+                failure = OperationFailure("Exception", "no", operation.instance, operation.name, one.arguments())
+                done = Completed(one, result if operation.stage is Stage.OUTPUT else None)
+                reports.append(Failed(one, failure) if fail else done)
+            if not leased:
+                return many
+    finally:
+        await backend.implementations.lose("plays")
+        await backend.shut()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import pty
@@ -27,6 +28,7 @@ class Terminal:
     def __init__(self, *arguments: str, stdout_too: bool = True, **more: str) -> None:
         self.ours, theirs = pty.openpty()
         self.text = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
         settings = {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40", **more}
         self.process = subprocess.Popen(
             ["tidemill", *arguments],
@@ -54,7 +56,7 @@ class Terminal:
             data = os.read(self.ours, 65536)
         except OSError:  # how a terminal says that nobody writes to it any more
             return False
-        self.text += data.decode()
+        self.text += self._decoder.decode(data)  # a character may come in pieces
         return bool(data)
 
     def finish(self) -> tuple[int, str]:

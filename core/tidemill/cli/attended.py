@@ -17,6 +17,10 @@ __all__ = ["attended"]
 
 _Result = TypeVar("_Result")
 
+AGAIN = 1.0
+"""Seconds after which what was cancelled and goes on is cancelled again: whoever is just sending something to a store
+may keep a cancellation to itself."""
+
 
 def attended(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
     """Return what a coroutine returns. Raises `Interrupted` after a signal."""
@@ -27,11 +31,16 @@ async def _attended(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
     loop, task = asyncio.get_running_loop(), asyncio.ensure_future(coroutine)
     came: list[int] = []
 
+    def cancel() -> None:
+        if not task.done():
+            task.cancel()
+            loop.call_later(AGAIN, cancel)
+
     def stop(signum: int) -> None:
         if came:
             os._exit(128 + signum)
         came.append(signum)
-        task.cancel()
+        cancel()
 
     for signum in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signum, stop, signum)

@@ -32,6 +32,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 def backend_options(*, required: bool) -> Callable[[_Function], _Function]:
     """Give a command ``--backend`` and ``--durability``."""
     which = "redis://…, rediss://…, unix://…, redis+sentinel://…, embedded:FOLDER."
+    wanted: dict[str, Any] = {"required": True} if required else {"default": MEMORY}
     if not required:
         which = f"Where contexts live: memory (default), embedded, {which}"
 
@@ -41,8 +42,8 @@ def backend_options(*, required: bool) -> Callable[[_Function], _Function]:
             help="What has to survive the death of the store: all, all but the last second, nothing.",
         )  # fmt: skip
         backend = click.option(
-            "--backend", metavar="URL", envvar=VARIABLE, show_envvar=True, required=required,
-            default=None if required else MEMORY, help=which if not required else f"The store: {which}",
+            "--backend", metavar="URL", envvar=VARIABLE, show_envvar=True,
+            help=f"The store: {which}" if required else which, **wanted,
         )  # fmt: skip
         decorated: _Function = backend(durability(function))
         return decorated

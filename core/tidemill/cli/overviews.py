@@ -82,7 +82,7 @@ def _summary(overview: Overview) -> list[str]:
 
 def _operations(overview: Overview) -> list[tuple[str, ...]]:
     """Return the cells of the operations with the most work left."""
-    busy = sorted(overview.operations, key=lambda one: one.counts.completed - one.counts.dispatched)
+    busy = sorted(overview.operations, key=lambda one: one.counts.completed + one.counts.failed - one.counts.dispatched)
     rows = []
     for one in busy[:ROWS]:
         counts = one.counts

@@ -154,6 +154,11 @@ class RedisOrchestratorContext(OrchestratorContext):
         await asyncio.gather(pumping, return_exceptions=True)
         await self.backend.implementations.lose(self.owner)
 
+    def drop(self, name: str) -> None:
+        """Cancel what this process runs of a context that was cancelled; others run what they have to its end."""
+        if self.parent.workers != 0:
+            self._pump.cancel(name)
+
     def _stopped(self, pumping: asyncio.Task[None]) -> None:
         if not pumping.cancelled() and (error := pumping.exception()) is not None:
             self.crashed(error)
@@ -245,3 +250,4 @@ class _RedisRun(Run):
             await asyncio.wait(self._opening)
         with contextlib.suppress(ContextClosed):  # it has ended just now
             await self.octx.backend.cancel(name)
+            self.octx.drop(name)

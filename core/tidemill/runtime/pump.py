@@ -17,6 +17,7 @@ from typing import cast
 
 from tidemill.engine.parameters import ParameterSet
 from tidemill.errors import TidemillError
+from tidemill.model.operation import Stage
 from tidemill.networks.backend import Backend
 from tidemill.networks.implementations import Emitted, Failed, Released, RemoteNetwork, Report
 from tidemill.networks.inputs import InputNetwork
@@ -66,6 +67,7 @@ class Pump:
         self._more = False  # as much was leased as was wanted, so there may be more, and there is room for it
         self._stopping = False
         self._cancelled = False
+        self._dropped: set[ParameterSet] = set()
         self._crash: BaseException | None = None
         self._sleep: asyncio.Future[None] | None = None
         self._bell: asyncio.Task[None] | None = None
@@ -164,7 +166,7 @@ class Pump:
         try:
             report = await self._caller.call(parameter_set)
         except asyncio.CancelledError as error:  # by `_cancel`, or by the operation itself
-            if self._cancelled:
+            if self._cancelled or parameter_set in self._dropped:
                 report = Released(parameter_set)
             else:
                 report = Failed(parameter_set, failure_of(parameter_set, error))
@@ -175,7 +177,13 @@ class Pump:
             self._reports.append((report, None))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.pop(task, None)
+        one = self._running.pop(task, None)
+        if one is not None and one in self._dropped:
+            self._dropped.discard(one)
+            if task.cancelled():  # before it began
+                report = Released(one)
+                report.lease = one.leases
+                self._reports.append((report, None))
         if not task.cancelled() and task.exception() is not None:
             self._crash = task.exception()
         self._wake()
@@ -189,6 +197,15 @@ class Pump:
             self._wake()
             await heard
         return ()
+
+    def cancel(self, context: str) -> None:
+        """Cancel what runs here of a context that was cancelled, and of those that belong to it, and hand it back; what
+        cannot be cancelled runs to its end."""
+        for task, one in self._running.items():
+            inside = one.context.name == context or one.context.name.startswith(f"{context}/")
+            if inside and one.operation.stage is not Stage.CLEANUP and self._caller.can_cancel(one):
+                self._dropped.add(one)
+                task.cancel()
 
     # -- the end ------------------------------------------------------------------------------------------------------
 

@@ -134,3 +134,4 @@ growing = DataFlow(
     flow={"numbers_flows:grow": {"inputs": {"number": ["seed", {"numbers_flows:grow": "number"}]}}},
 )
 missing = DataFlow(double.op, implementations={})
+unwritable = _wanting(double, names=["doubled"], seed=[Input(object(), THING)])
