@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,8 +45,24 @@ def test_a_name_that_is_taken_is_refused_and_what_was_opened_before_stays(submit
     assert submit("flow.yaml", "-i", "name=Ada", "--name", "both").code == 0
     result = submit("flow.yaml", "--inputs", "people.jsonl", "-o", "jsonl")
     assert (result.code, names(result)) == (3, ["people.jsonl:1"])
+    assert "1 context opened" in result.err
     assert 'error: DuplicateContext\n  there is a context "both" already' in result.err
     assert play(store) == 4
+
+
+def test_whatever_was_on_its_way_is_named_if_it_was_opened(submit: Cli, store: str, tmp_path: Path) -> None:
+    people = tmp_path / "many.jsonl"
+    people.write_text(
+        "".join(json.dumps({"context": f"c{at}", "inputs": {"name": "Ada"}}) + "\n" for at in range(2000))
+    )
+    assert submit("flow.yaml", "-i", "name=Ada", "--name", "c100").code == 0
+    result = submit("flow.yaml", "--inputs", str(people), "-o", "jsonl")
+    assert result.code == 3
+    assert "never retrieved" not in result.err
+    assert len(names(result)) >= 100
+    with Redis.from_url(store) as look:
+        opened = {name.decode() for name in look.hkeys("{tm1:0}:names")}
+    assert opened == {*names(result), "c100"}
 
 
 def test_an_input_that_is_refused_opens_nothing(submit: Cli, store: str) -> None:

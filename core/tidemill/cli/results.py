@@ -57,9 +57,9 @@ async def _results(names: list[str], wait: bool, forget: bool, output: str, back
     async with store(backend, durability) as entered:
         all_of_them = not names
         if all_of_them:
-            names = [name async for name in entered.endings.names()]
-            if wait:
-                names += [name async for name in entered.endings.open_names()]
+            # Those that are open first: one that ends meanwhile is among the others then.
+            found_open = [name async for name in entered.endings.open_names()] if wait else []
+            names = list(dict.fromkeys([*[name async for name in entered.endings.names()], *found_open]))
         found = Endings(entered)
         places = {name: place for place, name in enumerate(names)}
         try:

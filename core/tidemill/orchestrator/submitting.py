@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 from tidemill.backends.redis.backend import RedisBackend
-from tidemill.errors import ContextLimitExceeded
+from tidemill.errors import ContextLimitExceeded, TidemillError
 from tidemill.model.dataflow import DataFlow
 from tidemill.orchestrator.input_sets import InputSets, closing, normalised
 from tidemill.plan.compile import compile_plan
@@ -30,27 +30,40 @@ async def submit(
     """Open a context for each input set and yield its name when the store has it, in their order.
 
     Raises `InvalidFlow`, `LoadError` (PlanNotStored: it holds code that only this process has), `InvalidInput`,
-    `DuplicateContext`, `ContextLimitExceeded`; contexts whose names were yielded stay open then.
+    `DuplicateContext`, `ContextLimitExceeded`, all when the names of what has been opened have been yielded.
     """
     plan = compile_plan(dataflow)
     await backend.publish(plan)
     await backend.flows.get(plan.digest)
-    sent: asyncio.Queue[Sent] = asyncio.Queue(ON_THE_WAY)
-    feeding = asyncio.create_task(_feed(backend, plan, sets, strict, sent))
+    sent, room = asyncio.Queue[Sent](), asyncio.Semaphore(ON_THE_WAY)
+    feeding = asyncio.create_task(_feed(backend, plan, sets, strict, sent, room))
+    refused: list[Exception] = []
     try:
         while (one := await sent.get()) is not None:
             if isinstance(one, Exception):
-                raise one
+                refused.append(one)
+                break
             name, done = one
-            await done
-            yield name
+            try:
+                await done
+            except TidemillError as error:
+                refused.append(error)
+                feeding.cancel()  # what is on its way already may be opened all the same, and is said to be
+                await asyncio.gather(feeding, return_exceptions=True)
+                sent.put_nowait(None)
+            else:
+                yield name
+            room.release()
     finally:
         feeding.cancel()
-        left = [one[1] for one in _rest(sent) if isinstance(one, tuple)]
-        await asyncio.gather(feeding, *left, return_exceptions=True)
+        await asyncio.gather(feeding, return_exceptions=True)
+    if refused:
+        raise refused[0]
 
 
-async def _feed(backend: RedisBackend, plan: Plan, sets: InputSets, strict: bool, sent: asyncio.Queue[Sent]) -> None:
+async def _feed(
+    backend: RedisBackend, plan: Plan, sets: InputSets, strict: bool, sent: asyncio.Queue[Sent], room: asyncio.Semaphore
+) -> None:
     """Send contexts as they come, however long the next one is waited for; then what went wrong, or None."""
     limit, opened = plan.limits.contexts, 0
     try:
@@ -60,15 +73,20 @@ async def _feed(backend: RedisBackend, plan: Plan, sets: InputSets, strict: bool
                     raise ContextLimitExceeded(f"there are more than {limit} contexts, the limit contexts")
                 opened += 1
                 name = (await ctx.handle()).as_string()
-                await sent.put((name, backend.begin(name, plan, inputs, _unheard, strict=strict)))
+                await room.acquire()
+                done = backend.begin(name, plan, inputs, _unheard, strict=strict)
+                done.add_done_callback(_seen)
+                sent.put_nowait((name, done))
     except Exception as error:
-        await sent.put(error)
+        sent.put_nowait(error)
     else:
-        await sent.put(None)
+        sent.put_nowait(None)
 
 
-def _rest(sent: asyncio.Queue[Sent]) -> list[Sent]:
-    return [sent.get_nowait() for _ in range(sent.qsize())]
+def _seen(done: asyncio.Future[None]) -> None:
+    """Take note of how it went, also when nobody asks any more."""
+    if not done.cancelled():
+        done.exception()
 
 
 def _unheard(raw: bytes) -> None:
