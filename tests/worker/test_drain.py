@@ -30,6 +30,15 @@ async def test_what_runs_may_end(tmp_path: Path) -> None:
         assert await workers.stop() == [0]
 
 
+async def test_a_worker_that_ends_well_speaks_of_no_error(tmp_path: Path) -> None:
+    async with fleet(server("valkey"), tmp_path, runners=1) as (workers, _):
+        (worker,) = workers.start(1)
+        await workers.working(worker)
+        assert await workers.stop() == [0]
+        assert "has ended" in workers.log()
+        assert "Traceback" not in workers.log()
+
+
 async def test_what_does_not_end_is_handed_back(tmp_path: Path) -> None:
     async with fleet(server("valkey"), tmp_path, runners=2, grace=0.2) as (workers, backend):
         (worker,) = workers.start(1)

@@ -102,6 +102,7 @@ class Supervisor:
                         await self._live()
             finally:
                 watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
                 self._timer.disarm()
                 await self._client.close()
         for number in (signal.SIGTERM, signal.SIGINT):
