@@ -101,7 +101,9 @@ async def vast(system: System, n: int) -> Figures:
         async with _others(system) as ended:
             await asyncio.sleep(window / 2)
             alone.append(await _rate(ended, window))
-    rates = {"others alone": sum(alone) / 2, "others beside": beside, "kept": 2 * beside / sum(alone)}
+    before, after = alone
+    rates = {"others before": before, "others beside": beside, "others after": after}
+    rates["kept"] = 2 * beside / (before + after)
     return {"sets": n * n, "seconds": seconds, **found, **rates}
 
 
