@@ -9,6 +9,8 @@ from tests.backends.redis.stores import store
 from tests.contract.clock import Clock
 from tests.contract.driver import Driver
 from tests.contract.shapes import A, B, flow, operation, seeds
+from tidemill.backends.redis.backend import RedisBackend
+from tidemill.backends.redis.workers import RedisWorkers
 from tidemill.errors import ContextClosed, DuplicateContext, InvalidInput
 from tidemill.model.definition import Definition
 from tidemill.model.input import Input
@@ -36,6 +38,20 @@ async def test_inputs_that_come_later_make_only_new_combinations(driver: Driver)
     await driver.backend.close("context")
     ran = await driver.end()
     assert [call["a"] for call in ran.calls("use")] == [1, 2, 3]
+
+
+async def test_a_plan_that_the_store_has_lost_is_published_again(driver: Driver) -> None:
+    backend = driver.backend
+    assert isinstance(backend, RedisBackend)
+    plan = await driver.open(flow(USE), seeds(A, 1))
+    await driver.drain()
+    await driver.end()
+    await backend.client.redis.delete(backend.client.key("plan", plan.digest), backend.client.key("flow", plan.digest))
+    assert await RedisWorkers(backend.client).recover(1)  # as after a failover to a replica that had less
+    for name in ("one", "two"):
+        await driver.open(plan, seeds(A, 2), name=name)
+    await driver.drain()
+    assert (await driver.end("one")).calls("use") == (await driver.end("two")).calls("use") == [{"a": 2}]
 
 
 async def test_a_uid_stands_for_one_value(driver: Driver) -> None:

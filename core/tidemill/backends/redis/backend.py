@@ -70,6 +70,7 @@ class RedisBackend:
         self.flows = RedisFlows(client)
         self.compile: Callable[[DataFlow], Awaitable[Plan]] = _compile
         self.mail = Mailbox(client, owner or uuid.uuid4().hex, now=now)
+        self.mail.publish = self._publish_again
         self.endings = RedisEndings(client)
         self._endings: dict[str, asyncio.Future[bytes]] = {}
         self._lineage = lineage
@@ -85,6 +86,9 @@ class RedisBackend:
             await self.client.call("publish", plan.digest, wired.packed())
             self.wired[plan.digest] = wired  # not before: what the store may not have is published again
         return wired
+
+    async def _publish_again(self, digest: str) -> None:
+        await self.publish(self.wired[digest].plan, again=True)
 
     async def resolve(self, digest: str) -> Wired:
         """Return a plan that somebody has published, made from the data flow beside it if it has to be.

@@ -80,7 +80,8 @@ class Mailbox:
     """Opens contexts for one owner, whose name nobody else has, and calls back with their endings.
 
     ``retention``: seconds that an ending is kept which nobody asks for. ``silent``: no ending is to be told here; who
-    wants one asks for it (`endings`). ``now`` is where the time comes from at which retentions are over.
+    wants one asks for it (`endings`). ``now`` is where the time comes from at which retentions are over. ``publish``
+    makes the plan of a digest known to the store once more.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Mailbox:
         self._idle = False
         self._calls = 0
         self.crashed: Callable[[BaseException], None] = lambda error: logger.error("reading endings failed: %s", error)
+        self.publish: Callable[[str], Awaitable[object]] | None = None
 
     # -- out --------------------------------------------------------------------------------------------------------
 
@@ -128,6 +130,7 @@ class Mailbox:
                 requests = [request for request, _ in batch]
                 said = (self._called(), requests, self.retention, self.silent, self._now())
                 answers = await patiently(partial(self._client.call, "submit", *said), "new contexts")
+                answers = await self._with_plans(batch, answers)
             except BaseException as error:
                 for request, done in batch:
                     self._refuse(request[0], done, error)
@@ -140,9 +143,19 @@ class Mailbox:
                         del self._expected[request[0]]
                     if not done.done():
                         done.set_result(None)
-                else:
+                elif answer != b"LATER":
                     self._refuse(request[0], done, duplicate(request[0]))
             self.listen()
+
+    async def _with_plans(self, batch: Sequence[tuple[list[Any], asyncio.Future[None]]], answers: Any) -> list[bytes]:
+        """Have those sent once more of which the store does not know the plan: it has fallen back to before it did."""
+        if self.publish is None or b"PLAN" not in answers:
+            return list(answers)
+        again = [one for one, answer in zip(batch, answers, strict=True) if answer == b"PLAN"]
+        for digest in {request[1] for request, _ in again}:
+            await patiently(partial(self.publish, digest), "a plan")
+        self._waiting.extendleft(reversed(again))
+        return [b"LATER" if answer == b"PLAN" else answer for answer in answers]
 
     def _called(self) -> str:
         """Return the owner of the next call. One who hears nothing of ends has another name in each, so that a name
