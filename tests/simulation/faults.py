@@ -30,8 +30,8 @@ class Faults:
         self.rollbacks = rng.choice([0, 0, 0, 1, 2])
         self._kept: tuple[list[tuple[bytes, int, bytes]], Books, set[str]] | None = None
         self._kinds: list[Callable[[], None]] = [
-            self.kill_worker, self.kill_runner, self.kill_runner, self.pause, self.pause, self.leave, self.restart,
-            self.lose_alone, self.jump, self.epoch, self.restart,
+            self.kill_worker, self.kill_runner, self.kill_runner, self.kill_woken, self.kill_woken, self.pause,
+            self.pause, self.leave, self.restart, self.lose_alone, self.jump, self.epoch, self.restart,
         ]  # fmt: skip
         if self.rollbacks:
             self.rate = max(self.rate, 0.02)
@@ -64,7 +64,19 @@ class Faults:
         worker = self._live()
         if worker is not None and all(self._may_lose(runner.name) for _, runner in worker.runners):
             self.world.schedule.fault("killed runner", worker.name)
-            worker.lose_runner()
+            worker.lose_runner(self.world.rng.randrange(len(worker.runners)))
+
+    def kill_woken(self) -> None:
+        """A runner dies that has been woken, and has not looked yet."""
+        world = self.world
+        idle = world.wire.ask("HGETALL", f"{world.tag}:idle:default")
+        woken = {name.decode() for name, how in zip(idle[::2], idle[1::2], strict=True) if how != b"1"}
+        for worker in world.workers:
+            for at, (_, runner) in enumerate([] if worker.process.dead else worker.runners):
+                if runner.name in woken and self._may_lose(runner.name):
+                    world.schedule.fault("killed when woken", runner.name)
+                    worker.lose_runner(at)
+                    return
 
     def pause(self) -> None:
         """A process stands still, and may be held to be dead when it goes on."""

@@ -76,6 +76,9 @@ class Submitter:
             batch = [missing.pop(rng.randrange(len(missing))) for _ in range(rng.randint(1, len(missing)))]
             await self._open(batch)
             steps += [list(self._steps(one)) for one in batch]
+            for one in batch:
+                if one.portions and rng.random() < 0.5:
+                    self.world.schedule.start(self.process, f"{self.owner} too", self._add(one))
         read: list[bytes] = []
         while steps or read or len(self.done) < len(self.planned):
             steps = [one for one in steps if one]
@@ -104,6 +107,11 @@ class Submitter:
             yield partial(self._do, one, partial(self.backend.close, one.name))
         if one.cancel:
             yield partial(self._do, one, partial(self.backend.cancel, one.name))
+
+    async def _add(self, one: Planned) -> None:
+        """Add everything once more, at the same time: it has identities, so it counts once."""
+        for portion in one.portions:
+            await self._do(one, partial(self.backend.add, one.name, inputs_of(one.flow, portion)))
 
     async def _do(self, one: Planned, call: Any) -> None:
         try:

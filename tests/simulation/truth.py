@@ -13,7 +13,7 @@ from typing import Any
 
 import msgpack
 
-from tidemill.networks.implementations import Completed, Emitted, Lost, Report
+from tidemill.networks.implementations import Completed, Emitted, Failed, Lost, Report
 
 __all__ = ["Granted", "Truth"]
 
@@ -39,6 +39,7 @@ class Granted:
     leases: int = 0
     allowed: int = 0
     lost: int = 0
+    failed: int = 0
 
 
 @dataclass
@@ -69,11 +70,13 @@ class Truth:
         self.poisoned: set[str] = set()
         self.raw: dict[str, bytes] = {}
         self._workers: set[str] = set()
+        self._beats: dict[str, int] = {}
         self._locks = locks
         self._said = said
         self._known: dict[str, Callable[[list[Any], Any], None]] = {
             "cycle": self._cycle,
             "hello": self._hello,
+            "beat": self._beat,
             "expire": self._expire,
             "lose": self._lose,
             "bye": self._bye,
@@ -94,6 +97,7 @@ class Truth:
                 continue
             one.state = "said"
             one.allowed += not isinstance(report, Completed)
+            one.failed += isinstance(report, Failed)
             if isinstance(report, Lost):
                 self._count_lost(one)
 
@@ -137,7 +141,7 @@ class Truth:
             self._grant(runner, said)
 
     def _grant(self, runner: str, said: list[Any]) -> None:
-        name, context, _, op, identity, lease, *_, endings, _ = said
+        name, context, _, op, identity, lease, _, tries, lost, *_, endings, _ = said
         self.raw.update({msgpack.unpackb(raw, raw=True, strict_map_key=False)[0].decode(): raw for raw in endings})
         key = context.decode(), identity.decode()
         one = self.books.sets.setdefault(key, Granted(name.decode(), key[0], op, key[1]))
@@ -148,6 +152,8 @@ class Truth:
         one.runner, one.lease, one.state, one.leases = runner, lease, "held", one.leases + 1
         self.moves += 1
         assert one.leases - 1 <= one.allowed, f"{one} is leased once more, for no reason"
+        assert tries <= one.failed, f"{one} is said to have failed {tries} times"
+        assert lost <= one.lost, f"{one} is said to have been lost {lost} times"
         mine = self._locks(one)
         for other in self.books.sets.values() if mine else ():
             if other is not one and other.state == "held" and other.context == one.context:
@@ -169,11 +175,20 @@ class Truth:
         if answer != b"TAKEN":
             self._workers.add(request[0].decode())
             self.gone.discard(request[0].decode())
+            self._beats[request[0].decode()] = 0
+
+    def _beat(self, request: list[Any], answer: Any) -> None:
+        if answer != b"GONE":
+            worker = request[0].decode()
+            self._beats[worker] = max(self._beats.get(worker, 0), request[1])
 
     def _expire(self, request: list[Any], answer: Any) -> None:
         worker, count = request[0].decode(), request[1].decode()
         if answer != b"ALIVE":
             self._said("worker", worker, "is expired at", count)
+            known = self._beats.get(worker, 0)
+            late = worker in self.gone or not count.isdecimal() or int(count) == known
+            assert late, f"{worker} is expired at {count}, and has beaten {known} times"
             self._depart(worker, lost=count != "released")
 
     def _bye(self, request: list[Any], _: Any) -> None:

@@ -61,8 +61,8 @@ VARIANTS = (
     Variant(
         "a parameter set is taken off before its outputs are stored",
         "  elseif #given > 0 and not stored(c, r, given, 0, now) then",
-        "  elseif #given > 0 and (function() c.open = c.open - 1; if c.open == 0 then S.quiet(c) end; c.open = c.open + 1 end)()\n"
-        "    and not stored(c, r, given, 0, now) then",
+        "  elseif #given > 0 and (function() c.open = c.open - 1 if c.open == 0 then S.quiet(c) end end)()"
+        " == nil and not stored(c, r, given, 0, now) then",
     ),
     Variant(
         "a wake-up is lost: what becomes ready calls nobody",
@@ -75,9 +75,14 @@ VARIANTS = (
         "  return many, #held / 2 - many",
     ),
     Variant(
-        "a combination is taken again",
-        "if get(c, 'p' .. id) then return end",
-        "",
+        "two inputs of which each stands at two parameters are combined twice",
+        "parameter < place and before[parameter] or now[parameter]",
+        "now[parameter]",
+    ),
+    Variant(
+        "two inputs of one operation are combined with what is older only",
+        "parameter < place and before[parameter] or now[parameter]",
+        "before[parameter]",
     ),
     Variant(
         "equal values count twice where they are to count once",
@@ -100,9 +105,14 @@ VARIANTS = (
         "    if redis.call('LINDEX', queue(c, lock), 0) == r.id then return true end\n",
     ),
     Variant(
-        "locks are given back when the holder waits for its next try, and not taken again",
-        "      r.state, c.backlog, c.dirty = 'taken', c.backlog + 1, true\n      if #r.locks == 0 or L.acquire(c, r)",
-        "      r.state, c.backlog, c.dirty = 'taken', c.backlog + 1, true\n      if true",
+        "a further try does not ask for its locks again",
+        "    r.state, c.backlog, c.dirty = 'taken', c.backlog + 1, true\n    if #r.locks == 0 or L.acquire(c, r) then",
+        "    r.state, c.backlog, c.dirty = 'taken', c.backlog + 1, true\n    if true then",
+    ),
+    Variant(
+        "a further try is forgotten",
+        "  redis.call('ZADD', K.delayed, now + wait, c.id .. ' ' .. r.id)\n",
+        "",
     ),
     Variant(
         "an emission that is repeated is stored again",
@@ -161,7 +171,9 @@ def changed(variant: Variant) -> str:
     """Return the library with a mistake in it."""
     source = assembled()
     many = source.count(variant.old)
-    assert many == 1, f'"{variant.name}": {variant.old!r} stands in the library {many} times; it has to stand there once'
+    assert many == 1, (
+        f'"{variant.name}": {variant.old!r} stands in the library {many} times; it has to stand there once'
+    )
     return source.replace(variant.old, variant.new)
 
 

@@ -102,15 +102,17 @@ class Worker:
         self.end_runners()
         self.world.schedule.kill(self.process)
 
-    def lose_runner(self) -> None:
-        """Let one runner die; the supervisor says so, and starts another."""
-        process, runner = self.runners.pop(self.world.rng.randrange(len(self.runners)))
-        self.world.schedule.kill(process)
+    def lose_runner(self, at: int) -> None:
+        """Let one runner die, or be thought dead; the supervisor says so, and starts another if it likes."""
+        process, runner = self.runners.pop(at)
+        if self.world.rng.random() < 0.6:
+            self.world.schedule.kill(process)
         self.world.schedule.start(self.process, f"{self.name} buries", self._bury(runner.name))
 
     async def _bury(self, runner: str) -> None:
         await again(lambda: self.workers.lose(runner, "default", "it was killed"))
-        self._begin()
+        if not self.runners or self.world.rng.random() < 0.5:
+            self._begin()
 
     def leave(self, done: Callable[[], None]) -> None:
         """End in order: the runners are ended, and what they held is handed back."""

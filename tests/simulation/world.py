@@ -192,10 +192,8 @@ class World:
 
     def _leave(self) -> None:
         """Have everybody go home, retentions end, and see that nothing stays."""
-        for process in [process for worker in self.workers for process in worker.processes] + [self.world]:
-            self.schedule.kill(process)
-        if self.alone is not None:
-            self.schedule.kill(self.alone.process)
+        for actor in list(self.schedule.actors):
+            self.schedule.end(actor)
         backend = self.backend(Process("sweeper"), fresh=True)
 
         async def sweep() -> None:
