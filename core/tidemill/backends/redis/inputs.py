@@ -49,14 +49,25 @@ class RedisInputNetwork:
 
     async def everything(self, context: RemoteContext) -> list[Item]:
         """Return all inputs that an operation of the context may read, and defaults that were taken, by number."""
-        records = context.seen if context.seen is not None else await self._client.call("read", context.id)
+        records = context.seen if context.seen is not None else await self._read(context)
         values = await self._client.blobs.whole([one[5] for one in records])
         return items_of(context.wired, [[*one[:5], value] for one, value in zip(records, values, strict=True)])
 
+    async def _read(self, context: RemoteContext) -> list[Any]:
+        """Read what there is now, in pages: one call must not keep the store from everybody else."""
+        many, records = await self._client.call("read", context.id, 0)
+        while len(records) < many:
+            left, page = await self._client.call("read", context.id, len(records))
+            if not page:  # the context has ended meanwhile
+                return []
+            many = min(many, left)
+            records += page
+        return list(records[:many])
+
     async def said_of(self, context: RemoteContext, number: int) -> str:
         """Return which output an input of the context is, or of which definition, for a message about it."""
-        records = await self._client.call("read", context.id)
-        channel = context.wired.channel(records[number][1]) if number < len(records) else None
+        _, records = await self._client.call("read", context.id, number)
+        channel = context.wired.channel(records[0][1]) if records else None
         if channel is None:
             return "a default"
         if isinstance(channel.origin, tuple):

@@ -47,6 +47,7 @@ function S.finish(c)
   for at = 0, c.failures - 1 do failures[at + 1] = get(c, 'f' .. at) end
   local items = {}
   if c.lineage then
+    for _, letter in ipairs({ 'i', 'u' }) do I.fetch(c, letter, 0, c.numbers - 1) end
     for number = 0, c.numbers - 1 do
       local head, value = I.header(c, number)
       items[number + 1] = { head[1], head[2], head[3], head[4], value, get(c, 'u' .. number) or '' }

@@ -29,6 +29,7 @@ end
 
 local function forwarded(c, wanted, rank)
   local numbers = {}
+  I.fetch(c, 'i', 0, c.numbers - 1)
   for number = 0, c.numbers - 1 do
     local known = I.channel(c, I.header(c, number)[1])
     if known and wanted[known.definition] then numbers[#numbers + 1] = number end

@@ -6,7 +6,7 @@
 -- values may be one) comes beside it.
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: I.channel, I.header, I.read, I.store, I.store_default, I.locks_of
+-- Returns: I.channel, I.header, I.fetch, I.readable, I.read, I.store, I.store_default, I.locks_of
 
 -- what is known of a channel by what an input says of it: its number in the plan (0: a default that was taken, which has none),
 -- {origin, definition, channel of its validator, lock, dedupe} for one that the plan does not know, or {number, origin that it
@@ -36,12 +36,30 @@ function I.header(c, number)
   return known[1], known[2]
 end
 
--- what operations may read: of each input {number, channel, parents, emission, element, value}
-function I.read(c)
+-- have the fields of many inputs at hand: a call for each costs more than all that is in it
+function I.fetch(c, letter, first, last)
+  for from = first, last, 1000 do
+    local fields = {}
+    for number = from, math.min(from + 999, last) do
+      local field = letter .. number
+      if c.set[field] == nil and c.read[field] == nil then fields[#fields + 1] = field end
+    end
+    if #fields > 0 then
+      for at, value in ipairs(redis.call('HMGET', c.hash, unpack(fields))) do c.read[fields[at]] = value end
+    end
+  end
+end
+
+-- how many inputs operations may read
+function I.readable(c) return c.visible >= 0 and c.visible or c.numbers end
+
+-- what operations may read of inputs: of each {number, channel, parents, emission, element, value}
+function I.read(c, first, last)
   local out = {}
-  for number = 0, (c.visible >= 0 and c.visible or c.numbers) - 1 do
+  I.fetch(c, 'i', first, last)
+  for number = first, last do
     local head, value = I.header(c, number)
-    out[number + 1] = { number, head[1], head[2], head[3], head[4], value }
+    out[#out + 1] = { number, head[1], head[2], head[3], head[4], value }
   end
   return out
 end

@@ -8,6 +8,7 @@
 -- Returns: P.said, P.lease, P.holds, P.leave
 
 local TURNS = 8           -- parameter sets of one context that go out at once as they become ready, before others have their turn
+local ENTRIES = 1024      -- entries that one call takes off a list, where most are of contexts that have failed
 local SEEN_AT_MOST = 64   -- inputs of a context that go out along with a lease
 
 -- what a worker is told of what it has leased
@@ -18,7 +19,7 @@ function P.said(c, r)
     values[at] = value
   end
   -- an operation of the output stage is about to ask for what there is
-  local seen = c.p.ops[op + 1].stage == 'output' and c.visible <= SEEN_AT_MOST and I.read(c)
+  local seen = c.p.ops[op + 1].stage == 'output' and c.visible <= SEEN_AT_MOST and I.read(c, 0, c.visible - 1)
   return { c.name, c.id, c.plan, op, r.id, r.leases, r.emitted, r.tries, r.lost, numbers, values, r.waiting, r.endings, seen }
 end
 
@@ -71,16 +72,17 @@ end
 
 -- what is leased, and whether there is more that is left to others who have nothing to do
 function P.lease(worker, pool, want)
-  local out, share = {}, P.share(pool, worker, want)
+  local out, share, looked = {}, P.share(pool, worker, want), 0
   lease_fresh(worker, pool, share, out)
-  while #out < share do
+  while #out < share and looked < ENTRIES do
     local waiting = redis.call('LPOP', key('ready', pool), share - #out) or {}
     local mine = fresh[pool] or {}
     if #waiting == 0 and #mine == 0 then break end
+    looked = looked + #waiting
     for _, entry in ipairs(waiting) do lease_entry(entry, worker, out) end
     while #out < share and #waiting == 0 and #mine > 0 do lease_entry(table.remove(mine, 1), worker, out) end
   end
-  local more = #out == share and redis.call('EXISTS', key('ready', pool)) == 1
+  local more = (#out == share or looked >= ENTRIES) and redis.call('EXISTS', key('ready', pool)) == 1
   if more then P.ring(pool, 1) end  -- it may have been woken for what is left: then that is somebody else's
   if #out < want then
     redis.call('HSET', key('idle', pool), worker, '1')

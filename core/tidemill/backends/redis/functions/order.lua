@@ -49,6 +49,7 @@ end
 -- number -> rank, of all inputs there are; a default that was taken ranks before all
 function O.ranks(c)
   local generations, generation_of, rank, heads = {}, {}, {}, {}
+  I.fetch(c, 'i', 0, c.numbers - 1)
   for number = 0, c.numbers - 1 do
     local head = I.header(c, number)
     heads[number] = head

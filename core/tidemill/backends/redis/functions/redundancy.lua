@@ -95,6 +95,7 @@ function R.taken(c, op, numbers)
     places[at] = number < upto and M.place(c, op, at - 1, number) or nil
     if not places[at] and not (number < upto and takes_at_once(c, op, number)) then return false end
   end
+  I.fetch(c, 'b', c.box_first, c.box_next - 1)
   for at = c.box_first, c.box_next - 1 do
     local box = cmsgpack.unpack(get(c, 'b' .. at))
     if box[1] == op and is_ahead(box, places) then return false end

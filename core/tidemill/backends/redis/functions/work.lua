@@ -50,10 +50,16 @@ local function cycle(a)
   return { out, string.format('%.17g', wait), gone }
 end
 
--- read: {context id} -> {{number, channel, parents, emission, element, value}…}, what operations may read
+local PAGE = 1000    -- inputs that one call reads
+
+-- read: {context id, number of the first} -> {how many there are to read, {{number, channel, parents, emission, element, value}…}}
 local function read(a)
   local c = context(a[1])
-  return c and S.sound(a[1], I.read, c) or {}
+  local found = c and S.sound(a[1], function()
+    local many = I.readable(c)
+    return { many, I.read(c, a[2], math.min(many, a[2] + PAGE) - 1) }
+  end)
+  return found or { 0, {} }
 end
 
 -- known: {name, uids} -> {plan digest, how many inputs, {{number, value}…}}: what the context knows under uids

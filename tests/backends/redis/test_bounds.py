@@ -1,0 +1,152 @@
+"""No call keeps the store from everybody else for long: what it does is counted in commands, with a context of ten
+thousand inputs and as many parameter sets that wait.
+
+Bounded by what they are asked, and not by what is there: opening and adding (by the inputs that come along), data
+flows that run data flows (by the children that are named), and the end of a parent (by its children).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any
+
+import pytest
+
+from tests.backends.redis.races import TELL, World, world_of
+from tests.contract.shapes import A, B, C, flow, operation, output, seeds
+from tidemill.model.definition import Definition
+from tidemill.model.input import Input
+from tidemill.networks.implementations import Child, Completed, Subflow
+from tidemill.plan.compile import compile_plan
+
+MANY = 10_000
+BOUND = 1_500
+"""Commands of one call."""
+PER_INPUT = 3
+PER_CHILD = 10
+LOCK = Definition("lock", "int", lock=True)
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """Workers that play over a store."""
+    async with world_of("valkey") as found:
+        yield found
+
+
+async def commands(world: World) -> dict[str, int]:
+    """Return how often each command was carried out, those of functions too."""
+    found = await world.redis.info("commandstats")
+    return {name.removeprefix("cmdstat_"): int(said["calls"]) for name, said in found.items()}
+
+
+async def bounded(world: World, call: Awaitable[Any], bound: float = BOUND) -> Any:
+    """Make calls, see that none did more than that on the average, and return the answer."""
+    before = await commands(world)
+    answer = await call
+    after = await commands(world)
+    done = {name: count - before.get(name, 0) for name, count in after.items() if name != "info"}
+    calls = max(1, done.get("fcall", 0))
+    largest = sorted(done.items(), key=lambda one: -one[1])[:5]
+    assert sum(done.values()) <= bound * calls, f"{sum(done.values())} commands in {calls} calls: {largest}"
+    return answer
+
+
+async def test_with_ten_thousand_that_wait_for_a_lock(world: World) -> None:
+    use = operation("use", {"a": A, "lock": LOCK}, {"b": B})
+    plan = compile_plan(flow(use, output("tell")))
+    given = [Input(1, LOCK), *seeds(A, *range(MANY))]
+    await bounded(world, world.driver.open(plan, given, hold=True), PER_INPUT * MANY)
+    await bounded(world, world.backend.add("context", seeds(A, -1)))
+    (one,) = await bounded(world, world.lease("w1"))
+    await bounded(world, world.report("w1", Completed(one, {"b": 1})))
+    await bounded(world, world.lease("w1"))
+    await bounded(world, world.backend.close("context"))
+    assert len(await bounded(world, world.backend.inputs.everything(one.context))) == MANY + 3
+    verbs: dict[str, list[Any]] = {
+        "opened": ["0"],
+        "states": ["context"],
+        "operations": ["0"],
+        "pools": [world.driver.clock.now, "default"],
+        "workers": ["0"],
+        "counts": [plan.digest],
+        "taken": [one.context.id, 0, [MANY, 0]],
+        "queue": [one.context.id, 0],
+        "read": [one.context.id, 0],
+        "await": ["", ["context"]],
+        "collect": [0.0],
+    }
+    for verb, request in verbs.items():
+        await bounded(world, world.client.call(verb, *request))
+    await bounded(world, world.workers.lose("w1", "default"))
+    await bounded(world, world.backend.cancel("context"))
+    assert (await bounded(world, world.driver.end())).failure.reason == "Cancelled"
+
+
+async def test_with_ten_thousand_that_one_worker_holds(world: World) -> None:
+    await world.workers.hello("w", {})
+    await world.open(MANY)
+    held = 0
+    while leased := await world.lease("w/1", 50):
+        held += len(leased)
+    assert held == MANY
+    await bounded(world, world.workers.beat("w", 1))
+    await bounded(world, world.client.call("lose", "w/1", "default", "released", ""))
+    assert (await bounded(world, world.client.call("expire", "w", "1")))[1] > 0
+    assert (await bounded(world, world.client.call("bye", "w")))[1] > 0
+    assert await bounded(world, world.client.call("recover", 1)) > 0
+    await world.workers.recover(1)
+    await bounded(world, world.backend.cancel("context"))
+    await bounded(world, world.driver.end())
+    left = await world.redis.llen(world.client.key("ready", "default"))
+    assert left == MANY
+    while left:  # what was dropped is passed over in pieces, and nobody has to be told that there is more
+        assert await bounded(world, world.lease("other")) == []
+        after = await world.redis.llen(world.client.key("ready", "default"))
+        assert after < left
+        left = after
+
+
+async def test_what_waits_behind_the_dropped_is_come_to(world: World) -> None:
+    await world.open(3 * BOUND)
+    await world.open(1, name="last")
+    await world.backend.cancel("context")
+    assert (await world.driver.end()).failure.reason == "Cancelled"
+    leased, seconds = await world.network.exchange("w1", (), 1, world.nonce())
+    while not leased:
+        assert seconds is not None and seconds < 1, "nobody would look again"
+        leased, seconds = await world.network.exchange("w1", (), 1, world.nonce())
+    assert leased[0].context.name == "last"
+    await world.workers.lose("w1", "default", released=True)
+    assert await world.told("last") == [0]
+
+
+async def test_with_ten_thousand_combinations_ahead(world: World) -> None:
+    pair = operation("pair", {"a": A, "b": B})
+    await world.driver.open(flow(pair, TELL), [*seeds(A, *range(100)), *seeds(B, *range(100))], hold=True)
+    leased = await bounded(world, world.lease("w1", 100), 8 * 100)
+    await bounded(world, world.client.call("taken", leased[0].context.id, 0, [99, 199]))
+    await bounded(world, world.backend.close("context"))
+    await bounded(world, world.backend.cancel("context"))
+    await bounded(world, world.workers.lose("w1", "default"))
+    await bounded(world, world.driver.end())
+
+
+async def test_with_results_to_bring_into_order(world: World) -> None:
+    plan = compile_plan(flow(output("tell", {"c": C})))
+    await world.driver.open(plan, [*seeds(A, *range(MANY)), *seeds(C, 1, 2, 3)])
+    leased = await bounded(world, world.lease("w1", 3))
+    for one in leased:
+        await bounded(world, world.report("w1", Completed(one, {str(one.arguments()["c"]): 1})))
+    assert (await bounded(world, world.driver.end())).result == {"1": 1, "2": 1, "3": 1}
+
+
+async def test_with_a_thousand_children(world: World) -> None:
+    child = compile_plan(flow(output("tell")))
+    await world.open()
+    one = await world.one("w1")
+    children = [Child(str(at), child, []) for at in range(1000)]
+    await bounded(world, world.report("w1", Subflow(one, children)), PER_CHILD * 1000)
+    await bounded(world, world.backend.cancel("context"), PER_CHILD * 1000)
+    await bounded(world, world.lease("w2"), PER_CHILD * 1000)
+    assert (await bounded(world, world.driver.end())).failure.reason == "Cancelled"
