@@ -83,6 +83,11 @@ soak: $(STAMP)  ## kill workers at random a thousand times, and look whether any
 .PHONY: mutants
 mutants: $(STAMP)  ## put mistakes into the engine one at a time and see whether tests notice
 	@$(PY) tools/mutants.py $(ARGS)
+	@$(if $(ARGS),,$(MAKE) --no-print-directory lua-mutants)
+
+.PHONY: lua-mutants
+lua-mutants: $(STAMP)  ## the same for the Lua of the store (part of mutants; ARGS="NAME..." for some)
+	@$(PY) tools/lua_mutants.py $(ARGS)
 
 .PHONY: clean
 clean:  ## remove .venv and everything that was built or measured

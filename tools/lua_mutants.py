@@ -37,7 +37,10 @@ CHOSEN = "TIDEMILL_LUA_MUTANT"
 NO_MISTAKE = "-"
 ALL = (
     *("contract/test_rule", "contract/test_networks", "contract/test_ends", "contract/test_faults"),
-    *(f"backends/redis/test_{name}" for name in ("leases", "verbs", "endings", "blobs", "races", "overview", "bounds")),
+    *(
+        f"backends/redis/test_{name}"
+        for name in ("leases", "verbs", "turns", "endings", "blobs", "races", "overview", "bounds")
+    ),
     "contract/test_fixpoint",
 )
 """All that is about the Lua."""
@@ -105,7 +108,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for name, value in IMPATIENT.items():
         module, _, attribute = name.partition(".")
         setattr(import_module(f"tests.contract.{module}"), attribute, value)
-    kept = [item for item in items if not OTHERS & _given(item)]
+    kept = [item for item in items if not OTHERS & _given(item) and "naive_variant" not in item.name]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 

@@ -107,6 +107,20 @@ def strata() -> DataFlow:
     })  # fmt: skip
 
 
+async def test_whoever_waits_behind_a_shut_gate_takes_no_default_along_with_others(driver: Driver) -> None:
+    """Two operations feed each other, but one of them waits for a condition that the other gives, too."""
+    left, right = Definition("left", "int", default=7), Definition("right", "int", default=5)
+    first = operation("first", {"left": left}, {"right": right, "yes": YES})
+    second = operation("second", {"right": right}, {"left": left}, conditions=[YES])
+    scripts = {
+        "first": lambda left: {"right": 8, "yes": True} if left == 7 else None,
+        "second": lambda right: {"left": right * 100},
+    }
+    ran = await driver.run(flow(first, second), scripts)
+    assert ran.calls("first") == [{"left": 7}, {"left": 800}]
+    assert ran.calls("second") == [{"right": 8}]
+
+
 async def test_a_default_waits_for_the_operations_that_another_default_may_start(driver: Driver) -> None:
     ran = await driver.run(strata(), {"early": lambda port: {"host": f"h{port}"}}, seeds(A, 1))
     assert [(lease.instance, lease.arguments) for lease in ran.leases] == [

@@ -14,7 +14,17 @@ from typing import Any
 
 import pytest
 
-from tests.backends.redis.races import World, done, failed, lost_replies, naive_in, naive_is_caught, race, world_of
+from tests.backends.redis.races import (
+    TELL,
+    World,
+    done,
+    failed,
+    lost_replies,
+    naive_in,
+    naive_is_caught,
+    race,
+    world_of,
+)
 from tests.contract.shapes import A, B, C, flow, multi, operation, output, seeds
 from tidemill.backends.redis.workers import WorkerTaken
 from tidemill.model.input import Input
@@ -85,6 +95,30 @@ async def test_r04_who_gives_at_once_makes_no_pair_twice(world: World) -> None:
     await asyncio.gather(*[world.backend.add("context", [Input(value, A)]) for value in range(4)])
     await world.backend.close("context")
     assert await world.told() == sorted(one * 10 + other for one in range(4) for other in range(4))
+
+
+@race(("contexts", "if offer[4] ~= '' and get(c, 'n' .. offer[4]) then return 'AGAIN' end", ""))
+async def test_r04_who_gives_the_same_at_once_gives_it_once(world: World) -> None:
+    await world.driver.open(flow(operation("use", {"a": A}, {"b": B}), TELL), hold=True)
+    answer, asked, both = world.client._answer, list[str](), asyncio.Event()
+
+    async def answering(verb: str, *arguments: bytes) -> Any:
+        """Let nobody go on before both have been told that the input is not there yet."""
+        said = await answer(verb, *arguments)
+        if verb == "known":
+            asked.append(verb)
+            if len(asked) == 2:
+                both.set()
+            await both.wait()
+        return said
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(world.client, "_answer", answering)
+        gives = [world.backend.add("context", [Input(1, A, uid="one")]) for _ in range(2)]
+        new = sorted(await asyncio.gather(*gives))
+    assert new == [0, 1]
+    await world.backend.close("context")
+    assert await world.told() == [1]
 
 
 @race(

@@ -1,0 +1,105 @@
+"""Whose turn it is: boxes wait in line, contexts do, and what a failed context has put off never comes up again."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.backends.redis.races import World, done, failed, world_of
+from tests.contract.shapes import A, B, C, flow, operation, seeds
+from tidemill.model.definition import Definition
+from tidemill.model.flow import InputFlow
+from tidemill.model.input import Input
+from tidemill.model.operation import Stage
+from tidemill.networks.implementations import Completed
+
+AHEAD = 256
+"""Parameter sets of a context that have been taken and wait, at most."""
+LOCK = Definition("lock", "int", lock=True)
+
+
+@pytest.fixture(params=["redis", "valkey"])
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    """Workers that play over a store."""
+    async with world_of(request.param) as found:
+        yield found
+
+
+async def test_what_comes_one_by_one_waits_in_line_too(world: World) -> None:
+    """Each input makes one combination: they are not taken before there is room for them."""
+    many = 3 * AHEAD
+    pair = operation("pair", {"a": A, "b": B})
+    await world.driver.open(flow(pair), [*seeds(B, 1), *seeds(A, *range(many))])
+    assert world.driver.subject.existing() == AHEAD
+    await world.driver.drain()
+    ran = await world.driver.end()
+    assert [call["a"] for call in ran.calls("pair")] == list(range(many))
+
+
+async def test_the_first_that_is_still_ahead_has_not_been_taken(world: World) -> None:
+    pair = operation("pair", {"a": A, "b": B})
+    await world.driver.open(flow(pair), [*seeds(A, *range(100)), *seeds(B, *range(100))])
+    one = await world.one("w1")
+    taken = [await world.client.call("taken", one.context.id, 0, [a, 102]) for a in (AHEAD % 100 - 1, AHEAD % 100)]
+    assert taken == [1, 0]
+    await world.backend.cancel("context")
+    await world.driver.lose("w1")
+    await world.driver.end()
+
+
+async def test_a_context_that_goes_on_and_on_lets_others_have_their_turn(world: World) -> None:
+    step = operation("step", {"a": A}, {"a": A})
+    steps = flow(step, flow={"step": InputFlow({"a": ["seed", {"step": "a"}]})})
+    for name in ("long", "other"):
+        await world.driver.open(steps, seeds(A, 0), name=name)
+    (one,) = await world.lease("w1")
+    turns = []
+    for turn in range(30):
+        turns.append(one.context.name)
+        report = Completed(one, {"a": turn + 1} if one.context.name == "long" else None, lease=one.leases)
+        (one,), _ = await world.network.exchange("w1", [report], 1, world.nonce())
+    assert "other" in turns[:12]
+    await world.network.exchange("w1", [Completed(one, None, lease=one.leases)], 0, world.nonce())
+    for name in ("long", "other"):
+        await world.driver.end(name)
+
+
+async def test_what_a_failed_context_has_put_off_takes_no_lock_again(world: World) -> None:
+    use = operation("use", {"lock": LOCK}, retry=2, backoff=5)
+    clean = operation("clean", {"a": A}, stage=Stage.CLEANUP)
+    await world.driver.open(flow(use, operation("fails", {"a": A}), clean), [Input(1, LOCK), *seeds(A, 1)])
+    leased = await world.lease("w1", 2)
+    for one in sorted(leased, key=lambda one: one.operation.instance, reverse=True):
+        await world.report("w1", failed(one))
+    (last,) = await world.lease("w1", 5)
+    assert last.operation.instance == "clean"
+    world.driver.clock.now += 5
+    assert await world.lease("w1", 5) == []
+    await world.report("w1", Completed(last, None))
+    assert (await world.driver.end()).failure.instance == "fails"
+    assert not [key for key in await world.keys() if b":q:" in key or b":l:" in key]
+
+
+async def test_what_a_failed_context_had_ahead_is_gone(world: World) -> None:
+    pair, clean = operation("pair", {"a": A, "b": B}), operation("clean", {"c": C}, stage=Stage.CLEANUP)
+    many = seeds(A, *range(3 * AHEAD))
+    await world.driver.open(flow(operation("fails", {"c": C}), pair, clean), [*seeds(C, 1), *seeds(B, 1), *many])
+    await world.report("w1", failed(await world.one("w1")))
+    await world.driver.drain()
+    ran = await world.driver.end()
+    assert ran.failure.instance == "fails"
+    assert [lease.instance for lease in ran.leases] == ["clean"]
+
+
+async def test_a_lease_of_the_same_number_is_another_where_the_runner_is(world: World) -> None:
+    """After a failover that lost writes, a lease may have the number that it had before."""
+    await world.open()
+    before = await world.contents()
+    late = await world.one("alone")
+    await world.put_back(before)
+    assert await world.workers.recover(1)
+    now = await world.one("new")
+    assert now.leases == late.leases
+    await world.report("alone", done(late, 1))
+    assert world.refused == 1
+    await world.report("new", done(now, 2))
+    assert await world.told() == [2]
