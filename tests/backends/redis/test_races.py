@@ -19,19 +19,16 @@ from tests.backends.redis.races import (
     World,
     done,
     failed,
-    lost_replies,
     naive_in,
     naive_is_caught,
     race,
     world_of,
 )
 from tests.contract.shapes import A, B, C, flow, multi, operation, output, seeds
-from tidemill.backends.redis.workers import WorkerTaken
 from tidemill.model.input import Input
 from tidemill.networks.implementations import Completed, Fenced
 
 PAIR = output("pair", {"a": A, "b": B})
-TAKES_BACK = "local taken, left = W.take_back(runners[at], runners[at + 1], how, message, (most or PIECE) - many)"
 YEARS = 10 * 365 * 24 * 3600.0
 
 
@@ -314,83 +311,6 @@ async def test_r18_a_store_that_has_gone_back_takes_nothing_from_before(world: W
     await world.report("new/1", done(now, 2))
     await world.workers.bye("new")
     assert await world.told() == [2]
-
-
-# -- R19 to R24: replies that are lost, workers that go ---------------------------------------------------------------
-
-
-@race(("runners", "redis.call('SET', key('last', runner), cmsgpack.pack(last))", ""))
-async def test_r19_a_lost_reply_leases_nothing_to_nobody(world: World) -> None:
-    assert world.redis.get_retry()._retries == 0  # the client library repeats nothing by itself
-    await world.open(2)
-    with pytest.MonkeyPatch.context() as patched:
-        lost_replies(world, patched, "cycle", 3)
-        one = await world.one("w1")
-    assert await world.redis.hlen(world.client.key("held", "w1")) == 1
-    await world.report("w1", done(one, 7))
-    assert await world.told() == [1, 7]
-
-
-def new_nonces(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every call made under a nonce of its own."""
-    call = world.client.call
-
-    async def calling(verb: str, *request: Any) -> Any:
-        own = (*request[:5], world.nonce()) if verb == "cycle" else request
-        return await call(verb, *own)
-
-    monkeypatch.setattr(world.client, "call", calling)
-
-
-@race(patch=new_nonces)
-async def test_r20_a_call_is_repeated_under_its_nonce(world: World) -> None:
-    await world.open(3)
-    with pytest.MonkeyPatch.context() as patched:
-        made = lost_replies(world, patched, "cycle", 2)
-        await world.lease("w1")
-    assert len(made) == 3 and len(set(made)) == 1
-    await world.driver.lose("w1")
-    assert await world.told() == [0, 1, 2]
-
-
-@race(("runners", "if last[1] ~= nonce then return nil end", "do return nil end"))
-async def test_r21_a_completion_whose_reply_is_lost_is_one(world: World) -> None:
-    await world.open()
-    one = await world.one("w1")
-    with pytest.MonkeyPatch.context() as patched:
-        lost_replies(world, patched, "cycle", 2)
-        await world.report("w1", done(one, 7))
-    assert world.refused == 0
-    assert await world.told() == [7]
-
-
-@race(("runners", TAKES_BACK, "local taken, left = 0, 0"))
-async def test_r22_who_leaves_takes_nothing_along(world: World) -> None:
-    await world.workers.hello("w", {})
-    await world.open(2)
-    await world.lease("w/1", 2)
-    await world.workers.bye("w")
-    assert await world.told() == [0, 1]
-
-
-@race(("implementations", "P.ring(pool, #ready)", "redis.call('LTRIM', key('ready', pool), -100, -1)"))
-async def test_r23_what_is_ready_is_never_trimmed(world: World) -> None:
-    await world.open(400)
-    assert await world.told() == list(range(400))
-
-
-@race(("workers", "if count and count ~= '0' then return 'TAKEN' end", ""))
-async def test_r24_a_name_is_used_once(world: World) -> None:
-    await world.workers.hello("pod-0", {})
-    await world.open()
-    late = await world.one("pod-0/1")
-    await world.workers.beat("pod-0", 1)
-    with pytest.raises(WorkerTaken):
-        await world.workers.hello("pod-0", {})
-    await world.workers.bye("pod-0")
-    with pytest.raises(Fenced):
-        await world.report("pod-0/1", done(late, 1))
-    assert await world.told() == [0]
 
 
 @pytest.mark.parametrize("name", naive_in(__name__))

@@ -106,6 +106,25 @@ async def test_r28_whoever_is_not_sure_opens_and_closes_again(world: World) -> N
     assert await world.told() == [0]
 
 
+@race(
+    (
+        "submitting",
+        "ipairs(redis.call('LRANGE', inbox, 0, a[2] - 1)) do",
+        "ipairs(redis.call('LPOP', inbox, a[2]) or {}) do",
+    )
+)
+async def test_r28_an_ending_whose_reply_is_lost_is_told_again(world: World) -> None:
+    plan = compile_plan(flow(TELL))
+    await world.backend.publish(plan)
+    request = ["context", plan.digest, [], True, False, False]
+    assert await world.client.call("submit", "me", [request], 60.0, False, 0.0) == [b"OK"]
+    await world.driver.drain()
+    told = [await world.client.call("endings", "me", 10, [], False) for _ in range(3)]
+    assert told[0] == told[1] == told[2]
+    assert [name for name, _ in told[0]] == [b"context"]
+    assert await world.client.call("endings", "me", 10, ["context"], False) == []
+
+
 # -- R31, R32: cancellation -------------------------------------------------------------------------------------------
 
 
