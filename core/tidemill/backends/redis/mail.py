@@ -37,9 +37,9 @@ Thing = TypeVar("Thing")
 
 RETENTION = 7 * 24 * 3600.0
 """Seconds that an ending is kept which nobody asks for, unless told otherwise."""
-AT_ONCE = 64
+AT_ONCE = 32
 """Contexts that one call opens."""
-OFFERS = 256
+OFFERS = 128
 """Inputs that one call brings, unless a single context has more."""
 BYTES = 1 << 20
 """Encoded values that one call brings, unless a single context has more."""

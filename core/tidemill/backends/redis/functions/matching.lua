@@ -7,8 +7,8 @@
 -- ARGV: none
 -- Returns: M.arrive, M.everything, M.enter, M.expand, M.thirsty
 
-local CHUNK = 256   -- parameter sets that a context has taken and not leased at most, before its boxes wait
-local LOW_WATER = 64
+local CHUNK = 64    -- parameter sets that a context has taken and not leased at most, before its boxes wait
+local LOW_WATER = 16
 
 -- the boxes of the combinations in which an arrival at `places` (ascending) is the youngest
 function M.arrive(c, op, places, number)
