@@ -126,6 +126,16 @@ class Audit:
         self._held()
         self._dispatched()
         self._places()
+        self._called()
+
+    def _called(self) -> None:
+        """Where there is work, somebody is to come who may take it: woken, or busy until now."""
+        alive = [runner for runners in self.shard.of("runners").values() for runner, pool in runners.items() if pool]
+        idle = {runner for runners in self.shard.of("idle").values() for runner, how in runners.items() if how == b"1"}
+        ready = sum(len(entries) for entries in self.shard.of("ready").values())
+        assert not ready or not alive or set(alive) - idle, (
+            f"{ready} wait to be leased, and nobody of {alive} is called"
+        )
 
     def _held(self) -> None:
         held = {

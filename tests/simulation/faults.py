@@ -75,17 +75,19 @@ class Faults:
             for at, (_, runner) in enumerate([] if worker.process.dead else worker.runners):
                 if runner.name in woken and self._may_lose(runner.name):
                     world.schedule.fault("killed when woken", runner.name)
-                    worker.lose_runner(at)
+                    worker.lose_runner(at, heir=False)
                     return
 
     def pause(self) -> None:
-        """A process stands still, and may be held to be dead when it goes on."""
-        worker = self._live()
+        """A process stands still, or a worker with all its runners, and may be held to be dead when it goes on."""
+        worker, rng = self._live(), self.world.rng
         if worker is not None and self._may_lose(worker.name):
             schedule = self.world.schedule
-            process = self.world.rng.choice(worker.processes)
-            process.paused = schedule.now + self.world.rng.random() * 3 * LEASE
-            schedule.fault("paused", process.name, "until", process.paused)
+            all_of_it = rng.random() < 0.5
+            until = schedule.now + LEASE * (1 + rng.random() * 0.7 if all_of_it else rng.random() * 3)
+            for process in worker.processes if all_of_it else [rng.choice(worker.processes)]:
+                process.paused = until
+            schedule.fault("paused", worker.name, "until", until)
 
     def leave(self) -> None:
         """A worker is drained."""

@@ -87,6 +87,9 @@ class Protocol(RuleBasedStateMachine):
         self.cycles: list[tuple[str, list[tuple[int, str]], list[Report], int, bytes]] = []
         self.unread: list[str] = []
         self.values = itertools.count(1)
+        for worker in ("v", "w"):
+            self.hello(worker)
+        self.open("one", "me", ["A1", "A2", "L1"], False)
 
     # -- contexts ---------------------------------------------------------------------------------------------------
 
@@ -214,6 +217,19 @@ class Protocol(RuleBasedStateMachine):
         self.model.now += seconds
 
     # -- cycles -----------------------------------------------------------------------------------------------------
+
+    @rule(runner=RUNNERS, want=st.integers(1, 3))
+    def lease(self, runner: str, want: int) -> None:
+        self.cycle(runner, want, [])
+
+    @rule(runner=RUNNERS, said=st.tuples(st.integers(0, 3), HOW, st.integers(-1, 9)))
+    def tell(self, runner: str, said: tuple[int, str, int]) -> None:
+        self.cycle(runner, 0, [said])
+
+    @rule(said=st.tuples(st.integers(0, 3), HOW, st.integers(-1, 9)), want=st.integers(0, 2))
+    def tell_truly(self, said: tuple[int, str, int], want: int) -> None:
+        if said[0] < len(self.leases):
+            self.cycle(self.leases[len(self.leases) - 1 - said[0]][2], want, [said])
 
     @rule(runner=RUNNERS, want=st.integers(0, 3),
           said=st.lists(st.tuples(st.integers(0, 9), HOW, st.integers(-1, 9)), max_size=3))  # fmt: skip

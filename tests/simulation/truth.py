@@ -67,6 +67,7 @@ class Truth:
         self.gone: set[str] = set()
         self.epoch = 0
         self.moves = 0
+        self.look = False
         self.poisoned: set[str] = set()
         self.raw: dict[str, bytes] = {}
         self._workers: set[str] = set()
@@ -160,6 +161,7 @@ class Truth:
                 assert not mine & self._locks(other), f"{one} and {other} hold a lock at once"
 
     def _taken_back(self, runners: Callable[[str], bool], lost: bool) -> None:
+        self.look = True  # whoever keeps the books is to look at them now
         for one in self.held_by(runners):
             one.state = "free"
             one.allowed += 1

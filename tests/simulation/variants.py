@@ -14,7 +14,7 @@ from tidemill.backends.redis.library import assembled
 
 __all__ = ["VARIANTS", "WITHIN", "Variant", "changed", "noticed"]
 
-WITHIN = 150
+WITHIN = 400
 """Worlds among which one has to show a mistake; most take less than ten."""
 
 
@@ -73,11 +73,6 @@ VARIANTS = (
         "a wake-up dies with the runner that had heard it",
         "  P.ring(pool, 1)\n  return many, #held / 2 - many",
         "  return many, #held / 2 - many",
-    ),
-    Variant(
-        "two inputs of which each stands at two parameters are combined twice",
-        "parameter < place and before[parameter] or now[parameter]",
-        "now[parameter]",
     ),
     Variant(
         "two inputs of one operation are combined with what is older only",

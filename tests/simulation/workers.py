@@ -102,16 +102,16 @@ class Worker:
         self.end_runners()
         self.world.schedule.kill(self.process)
 
-    def lose_runner(self, at: int) -> None:
-        """Let one runner die, or be thought dead; the supervisor says so, and starts another if it likes."""
+    def lose_runner(self, at: int, *, heir: bool = True) -> None:
+        """Let one runner die, or be thought dead; the supervisor says so, and may start another, its heir."""
         process, runner = self.runners.pop(at)
         if self.world.rng.random() < 0.6:
             self.world.schedule.kill(process)
-        self.world.schedule.start(self.process, f"{self.name} buries", self._bury(runner.name))
+        self.world.schedule.start(self.process, f"{self.name} buries", self._bury(runner.name, heir))
 
-    async def _bury(self, runner: str) -> None:
+    async def _bury(self, runner: str, heir: bool) -> None:
         await again(lambda: self.workers.lose(runner, "default", "it was killed"))
-        if not self.runners or self.world.rng.random() < 0.5:
+        if not self.runners or (heir and self.world.rng.random() < 0.5):
             self._begin()
 
     def leave(self, done: Callable[[], None]) -> None:

@@ -170,7 +170,8 @@ class World:
             if self.trouble and self.rng.random() < self.faults.rate:
                 self.faults.one()
             schedule.move()
-            if self.rng.random() < 0.01:
+            if self.rng.random() < 0.01 or self.truth.look:
+                self.truth.look = False
                 self.audit()
             if self.truth.moves != moves:
                 moves, since = self.truth.moves, schedule.now
