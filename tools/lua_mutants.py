@@ -46,9 +46,9 @@ ALL = (
 """All that is about the Lua."""
 OTHERS = {"memory", "redis"}
 """What tests are parametrized with that the mistakes are not tried over."""
-IMPATIENT = {"driver.DEADLINE": 5.0, "chaos.STEPS": 4000, "backends.FLOWS": {"valkey": (150, 1)}}
+IMPATIENT = {"driver.DEADLINE": 5.0, "chaos.STEPS": 4000, "backends.FLOWS": {"valkey": (50, 1)}}
 """Settings of the tests, so that one that would wait or search for long gives up soon."""
-SECONDS = 60
+SECONDS = 90
 """After which a test hangs, the server in an endless loop for example."""
 
 

@@ -173,3 +173,23 @@ async def test_sources_that_give_no_condition_of_the_operation_have_to_be_met_on
     plan = flow(left, right, gated(YES), flow={**sources, "gated": gate})
     scripts = {"left": lambda b: {"done": b}, "right": lambda b: {"done": b}}
     assert values(await driver.run(plan, scripts, seeds(A, 1) + seeds(B, 5), name="both")) == [1]
+
+
+async def test_a_condition_with_a_path_is_met_by_what_has_the_path(driver: Driver) -> None:
+    yes = Definition("yes", "bool")
+    operations = [
+        operation("make", {"a": A}, {"yes": yes}),
+        operation("other", {"b": B}, {"a": A}),
+        operation("go", {"c": C}, conditions=[yes]),
+    ]
+    flows = {
+        "make": InputFlow({"a": ["seed", {"other": "a"}]}),
+        "other": InputFlow({"b": ["seed"]}),
+        "go": InputFlow({"c": ["seed"]}, [[{"make": "yes"}, {"other": "a"}]]),
+    }
+    scripts = {"make": lambda a: {"yes": True}, "other": lambda b: {"a": b}}
+    plan = flow(*operations, flow=flows)
+    without = await driver.run(plan, scripts, [*seeds(A, 1), *seeds(C, 1)], name="without")
+    assert without.calls("go") == []
+    along = await driver.run(plan, scripts, [*seeds(B, 1), *seeds(C, 1)], name="along")
+    assert along.calls("go") == [{"c": 1}]

@@ -1,18 +1,20 @@
 """Whose turn it is: boxes wait in line, contexts do, and what a failed context has put off never comes up again."""
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.backends.redis.races import World, done, failed, world_of
 from tests.contract.shapes import A, B, C, flow, operation, seeds
+from tidemill.backends.redis.library import assembled
 from tidemill.model.definition import Definition
 from tidemill.model.flow import InputFlow
 from tidemill.model.input import Input
 from tidemill.model.operation import Stage
 from tidemill.networks.implementations import Completed
 
-AHEAD = 256
+AHEAD = int(re.findall(r"^local CHUNK = (\d+)", assembled(), re.MULTILINE)[0])
 """Parameter sets of a context that have been taken and wait, at most."""
 LOCK = Definition("lock", "int", lock=True)
 
@@ -35,14 +37,28 @@ async def test_what_comes_one_by_one_waits_in_line_too(world: World) -> None:
     assert [call["a"] for call in ran.calls("pair")] == list(range(many))
 
 
+async def test_what_waits_in_line_comes_once(world: World) -> None:
+    """An input that arrives at two parameters stands in two boxes, which are walked at different times."""
+    many = AHEAD + 20  # so that the first has ended before the second comes up
+    await world.driver.open(flow(operation("both", {"one": A, "other": A})), seeds(A, *range(many)))
+    ran, leased = list[tuple[int, int]](), await world.lease("w1", 10)
+    while leased:
+        calls = [one.arguments() for one in leased]
+        ran += [(call["one"], call["other"]) for call in calls]
+        reports = [Completed(one, None, lease=one.leases) for one in leased]
+        leased, _ = await world.network.exchange("w1", reports, 10, world.nonce())
+    assert sorted(ran) == [(one, other) for one in range(many) for other in range(many)]
+    await world.driver.end()
+
+
 async def test_the_first_that_is_still_ahead_has_not_been_taken(world: World) -> None:
     pair = operation("pair", {"a": A, "b": B})
     await world.driver.open(flow(pair), [*seeds(A, *range(100)), *seeds(B, *range(100))])
-    one = await world.one("w1")
-    taken = [await world.client.call("taken", one.context.id, 0, [a, 102]) for a in (AHEAD % 100 - 1, AHEAD % 100)]
+    context = await world.redis.hget(f"{world.client.tag}:names", "context")
+    box, place = divmod(AHEAD, 100)
+    taken = [await world.client.call("taken", context, 0, [a, 100 + box]) for a in (place - 1, place)]
     assert taken == [1, 0]
     await world.backend.cancel("context")
-    await world.driver.lose("w1")
     await world.driver.end()
 
 
@@ -103,3 +119,13 @@ async def test_a_lease_of_the_same_number_is_another_where_the_runner_is(world: 
     assert world.refused == 1
     await world.report("new", done(now, 2))
     assert await world.told() == [2]
+
+
+async def test_who_stands_in_a_queue_stands_there_once(world: World) -> None:
+    """The same locked input at two parameters is one lock."""
+    await world.driver.open(flow(operation("both", {"one": LOCK, "two": LOCK})), [Input(1, LOCK)])
+    one = await world.one("w1")
+    queue = await world.client.call("queue", one.context.id, 0)
+    assert queue == [str(one.worker).encode()]
+    await world.report("w1", Completed(one, None))
+    await world.driver.end()
