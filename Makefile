@@ -77,7 +77,7 @@ bench: $(STAMP)  ## measure in memory (ARGS="--help") and over a store (STORE="-
 	@$(if $(STORE)$(if $(ARGS),,x),$(PY) -m benchmarks.store $(STORE),:)
 
 .PHONY: soak
-soak: $(STAMP)  ## kill workers at random a thousand times, and look whether anything was lost (ARGS="--help" for choices)
+soak: $(STAMP)  ## simulate fifty thousand flows, kill workers a thousand times, and look whether anything was lost (ARGS="--help" for choices)
 	@$(PY) -m tools.soak $(ARGS)
 
 .PHONY: mutants

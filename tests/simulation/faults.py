@@ -31,7 +31,7 @@ class Faults:
         self._kept: tuple[list[tuple[bytes, int, bytes]], Books, set[str]] | None = None
         self._kinds: list[Callable[[], None]] = [
             self.kill_worker, self.kill_runner, self.kill_runner, self.kill_woken, self.kill_woken, self.pause,
-            self.pause, self.leave, self.restart, self.lose_alone, self.jump, self.epoch, self.restart,
+            self.pause, self.pause, self.leave, self.restart, self.lose_alone, self.jump, self.epoch, self.restart,
         ]  # fmt: skip
         if self.rollbacks:
             self.rate = max(self.rate, 0.02)

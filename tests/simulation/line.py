@@ -38,9 +38,8 @@ class Line:
 
     async def _ask(self, *command: Any) -> Any:
         about = str(command[1] if command[0] == "FCALL" else command[0])
-        rng = self._schedule.rng
-        if about == "tidemill_1_expire" and rng.random() < 0.5:  # what was seen may be long ago by now
-            await wait(until=self._schedule.now + rng.random() * 60)
+        if about == "tidemill_1_expire":
+            await self._dawdle()
         await step()
         self._lose("request", 0.25, about)
         answer = self._wire.ask(*command)
@@ -48,6 +47,16 @@ class Line:
         await step()
         self._lose("reply", 1.0, about)
         return answer
+
+    async def _dawdle(self) -> None:
+        """Take time between a look and what follows from it: what was seen may be long ago by then."""
+        schedule = self._schedule
+        schedule.owed += 1
+        try:
+            if schedule.rng.random() < 0.5:
+                await wait(until=schedule.now + schedule.rng.random() * 60)
+        finally:
+            schedule.owed -= 1
 
     async def fcall(self, name: str, keys: int, *arguments: Any) -> Any:
         """Call a function."""

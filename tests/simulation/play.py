@@ -69,6 +69,7 @@ def play(wire: Wire, url: str, number: int) -> Counter[str]:
     tally["moves"] += world.schedule.steps
     tally["commands"] += wire.asked - asked
     tally["audits"] += world.audits
+    tally["fault: saved by a beat"] += world.truth.saved
     tally["leases"] += sum(one.leases for one in world.truth.books.sets.values())
     tally.update({f"fault: {kind}": many for kind, many in world.schedule.faults.items()})
     return tally

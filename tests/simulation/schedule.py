@@ -99,12 +99,14 @@ class Loop:
 
 
 class Schedule:
-    """All coroutines there are. ``exists`` says which of some keys the store has."""
+    """All coroutines there are. ``exists`` says which of some keys the store has; ``owed`` counts what has to
+    be done before the world ends."""
 
     def __init__(self, rng: Random, exists: Callable[[list[str]], list[bool]]) -> None:
         self.rng = rng
         self.now = 0.0
         self.steps = 0
+        self.owed = 0
         self.actors: list[Actor] = []
         self.events: deque[tuple[Any, ...]] = deque(maxlen=20)
         self.faults: Counter[str] = Counter()

@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[2]
 FLOWS = 2000
 AT_ONCE = 2
 WANTED = ("lost reply", "lost request", "killed worker", "killed runner", "paused", "expired", "epoch", "rollback",
-          "restarted submitter", "drained worker", "evil report", "lost alone", "handed back")  # fmt: skip
+          "restarted submitter", "drained worker", "evil report", "lost alone", "handed back",
+          "killed when woken")  # fmt: skip
 
 
 def simulated(*arguments: str) -> Counter[str]:

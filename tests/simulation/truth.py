@@ -68,6 +68,7 @@ class Truth:
         self.epoch = 0
         self.moves = 0
         self.look = False
+        self.saved = 0
         self.poisoned: set[str] = set()
         self.raw: dict[str, bytes] = {}
         self._workers: set[str] = set()
@@ -186,6 +187,7 @@ class Truth:
 
     def _expire(self, request: list[Any], answer: Any) -> None:
         worker, count = request[0].decode(), request[1].decode()
+        self.saved += answer == b"ALIVE"
         if answer != b"ALIVE":
             self._said("worker", worker, "is expired at", count)
             known = self._beats.get(worker, 0)

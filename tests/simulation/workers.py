@@ -43,7 +43,6 @@ class Worker:
         self.runners: list[tuple[Process, Runner]] = []
         self._many = many
         self._numbers = 0
-        self._silent = 0.0
         world.schedule.start(self.process, name, self._run())
 
     @property
@@ -57,7 +56,7 @@ class Worker:
         for _ in range(self._many):
             self._begin()
         watching = Watching(LEASE, self._expire)
-        count = 0
+        count, looking = 0, None
         while True:
             await wait(until=schedule.now + LEASE / 6)
             asked = schedule.now
@@ -68,7 +67,9 @@ class Worker:
             if beat is None:
                 break
             count += 1
-            await watching.look(beat.others, asked, schedule.now)
+            if looking is None or looking.over:  # that may take longer than a beat
+                look = watching.look(beat.others, asked, schedule.now)
+                looking = schedule.start(self.process, f"{self.name} looks", look)
         schedule.said(self.name, "hears that it is dead")
         self.process.dead = True
         if self.world.rng.random() < 0.5:  # else its runners find out for themselves

@@ -165,7 +165,7 @@ class World:
     def run(self) -> None:
         """Play all of it. Raises `AssertionError` for whatever is not as it has to be."""
         schedule, moves, since = self.schedule, 0, 0.0
-        while not all(submitter.finished for submitter in self.submitters):
+        while schedule.owed or not all(submitter.finished for submitter in self.submitters):
             self.trouble = schedule.steps < TROUBLE
             if self.trouble and self.rng.random() < self.faults.rate:
                 self.faults.one()
@@ -175,7 +175,7 @@ class World:
                 self.audit()
             if self.truth.moves != moves:
                 moves, since = self.truth.moves, schedule.now
-            if schedule.now - since > STILL:
+            if schedule.now - since > STILL and not schedule.owed:
                 self.audit().idle()
                 raise AssertionError(f"nothing moves any more: {self._open()}")
             assert schedule.steps < STEPS, f"no end after {STEPS} moves: {self._open()}"
