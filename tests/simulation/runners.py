@@ -20,7 +20,7 @@ from tidemill.backends.redis.backend import RedisBackend
 from tidemill.engine.inputs import Item
 from tidemill.engine.lineage import parameter_set_id
 from tidemill.engine.parameters import DROPPED, ParameterSet
-from tidemill.errors import OperationFailure
+from tidemill.errors import CorruptValue, OperationFailure
 from tidemill.model.operation import Stage
 from tidemill.networks.backend import Ending
 from tidemill.networks.implementations import Child, Completed, Emitted, Failed, Fenced, Lost, Released, Report, Subflow
@@ -144,7 +144,12 @@ class Runner:
         rng = self.rng
         flow = self.world.flow_of(one.context.name)
         op = next(op for op in flow.operations if op.name == one.operation.instance)
-        reports = await self._done(flow, op, one)
+        try:
+            reports = await self._done(flow, op, one)
+        except (
+            CorruptValue
+        ) as error:  # its context is gone by now, and nobody will want to hear this; else it is a fault
+            return [Failed(one, failure(one, error.message))]
         if not self.world.trouble:
             return reports
         if op.retry > one.tries + 1 and rng.random() < 0.3:
