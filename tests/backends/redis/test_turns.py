@@ -9,10 +9,11 @@ from tests.backends.redis.races import World, done, failed, world_of
 from tests.contract.shapes import A, B, C, flow, operation, seeds
 from tidemill.backends.redis.library import assembled
 from tidemill.model.definition import Definition
-from tidemill.model.flow import InputFlow
+from tidemill.model.flow import Forward, InputFlow
 from tidemill.model.input import Input
 from tidemill.model.operation import Stage
-from tidemill.networks.implementations import Completed
+from tidemill.networks.implementations import Child, Completed, Subflow
+from tidemill.plan.compile import compile_plan
 
 AHEAD = int(re.findall(r"^local CHUNK = (\d+)", assembled(), re.MULTILINE)[0])
 """Parameter sets of a context that have been taken and wait, at most."""
@@ -129,3 +130,30 @@ async def test_who_stands_in_a_queue_stands_there_once(world: World) -> None:
     assert queue == [str(one.worker).encode()]
     await world.report("w1", Completed(one, None))
     await world.driver.end()
+
+
+async def test_a_child_that_could_not_be_opened_lets_no_other_be_closed_early(world: World) -> None:
+    """Inputs are forwarded when nothing else of the parent can give any, whatever became of children before."""
+    inner = compile_plan(flow(operation("inner", {"b": B})))
+    forward = Forward()
+    forward.add("run", [B])
+    parent = flow(operation("run", {"a": A}), operation("make", {"c": C}, {"b": B}), forward=forward)
+    await world.driver.open(inner, [], name="context/run/taken", hold=True)
+    await world.driver.open(parent, [*seeds(A, 1, 2), *seeds(C, 1)])
+    leased = await world.lease("w1", 3)
+    first, second = [one for one in leased if one.operation.instance == "run"]
+    (make,) = [one for one in leased if one.operation.instance == "make"]
+    await world.report("w1", Subflow(first, [Child("taken", inner, [])]))
+    again = await world.one("w1")
+    assert again.children is not None and again.children[0].failure is not None
+    await world.report("w1", Completed(again, None))
+    await world.report("w1", Subflow(second, [Child("free", inner, [])]))
+    assert await world.lease("w1", 5) == []
+    await world.report("w1", Completed(make, {"b": 5}))
+    (one,) = await world.lease("w1", 5)
+    assert (one.operation.instance, one.arguments()) == ("inner", {"b": 5})
+    await world.report("w1", Completed(one, None))
+    await world.report("w1", Completed(await world.one("w1"), None))
+    await world.driver.end()
+    await world.backend.close("context/run/taken")
+    await world.driver.end("context/run/taken")
