@@ -5,7 +5,12 @@ import signal
 import socket
 import threading
 
-__all__ = ["detach", "die", "get_pid", "hold", "kill_the_guard", "loop_for_ever"]
+__all__ = ["detach", "die", "get_pid", "hold", "kill_the_guard", "loop_for_ever", "seen"]
+
+
+def seen() -> str | None:
+    """Return what this process has under a name of its environment."""
+    return os.environ.get("TIDEMILL_SEEN")
 
 
 def get_pid() -> int:

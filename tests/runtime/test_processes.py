@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.runtime.beside import DEADLINE
-from tests.runtime.in_processes import detach, die, get_pid, hold, kill_the_guard, loop_for_ever
+from tests.runtime.in_processes import detach, die, get_pid, hold, kill_the_guard, loop_for_ever, seen
 from tidemill.runtime import families
 from tidemill.runtime.children import Reading, outcome_of
 from tidemill.runtime.processes import ChildDied, ChildTimeout, Pool, _exit_text, _serve_one, encode_call, kill, one_off
@@ -49,6 +49,16 @@ async def test_the_pool_calls_in_another_process(pool: Pool) -> None:
     what, pid = await pool.run(_call(get_pid), None)
     assert what == "returned"
     assert pid != os.getpid()
+
+
+@pytest.mark.parametrize("value", ["first", "second"])
+async def test_children_have_the_environment_that_this_process_has_now(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("TIDEMILL_SEEN", value)  # the server that children come from has been started long before
+    assert await pool.run(_call(seen), None) == ("returned", value)
+    outcome = await asyncio.to_thread(one_off, _call(seen), None, lambda process: None)
+    assert outcome == ("returned", value)
 
 
 async def test_a_process_of_the_pool_is_used_again(pool: Pool) -> None:
@@ -155,7 +165,7 @@ def test_a_child_for_one_call_has_a_session_of_its_own_and_sends_one_outcome(mon
     monkeypatch.setattr(os, "setsid", lambda: sessions.append(True))
     monkeypatch.setattr(families, "guarded_worker", lambda connection: None)
     ours, theirs = multiprocessing.Pipe(duplex=False)
-    _serve_one(theirs, _call(get_pid))
+    _serve_one(theirs, _call(get_pid), dict(os.environ))
     assert sessions == [True]
     assert outcome_of(ours.recv_bytes()) == ("returned", os.getpid())
     with pytest.raises(EOFError):

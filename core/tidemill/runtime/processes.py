@@ -69,8 +69,15 @@ class _PoolContext(multiprocessing.context.ForkServerContext):
     Process = _PoolProcess
 
 
-def _begin() -> None:
+def _live_in(environment: dict[str, str]) -> None:
+    """Have the environment that this process has now: children come from a server that was started in an older one."""
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def _begin(environment: dict[str, str]) -> None:
     """Begin as a child of the pool: it has what its calls leave behind, and ends when this process is killed."""
+    _live_in(environment)
     families.adopt()
     die_with_parent()
 
@@ -111,7 +118,9 @@ class Pool:
 
         if self._pool is None:
             context = _PoolContext() if families.KNOWN else _context()
-            self._pool = ProcessPool(max_workers=self.size, context=context, initializer=_begin)
+            self._pool = ProcessPool(
+                max_workers=self.size, context=context, initializer=_begin, initargs=[dict(os.environ)]
+            )
         future = self._pool.schedule(_run_in_pool, args=list(call), timeout=seconds)
         try:
             return outcome_of(await asyncio.wrap_future(future))
@@ -135,8 +144,9 @@ def _exit_text(code: int | None) -> str:
     return f"its process ended by itself, with exit code {code}"
 
 
-def _serve_one(connection: Any, call: Call) -> None:
+def _serve_one(connection: Any, call: Call, environment: dict[str, str]) -> None:
     """Run one call in a child of its own, which its family does not outlive."""
+    _live_in(environment)
     os.setsid()
     families.guarded_worker(connection)
     connection.send_bytes(run_encoded(*call))
@@ -148,7 +158,7 @@ def one_off(call: Call, seconds: float | None, started: Callable[[Any], None]) -
     process, to kill it with `kill`. Raises `ChildDied` and `ChildTimeout`."""
     context = _context()
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_serve_one, args=(theirs, call))
+    process = context.Process(target=_serve_one, args=(theirs, call, dict(os.environ)))
     process.start()
     theirs.close()
     started(process)
