@@ -13,7 +13,6 @@ from tests.backends.redis.stores import server
 from tests.contract.shapes import A, flow, operation, output, seeds
 from tidemill.backends.redis.backend import RedisBackend
 from tidemill.backends.redis.client import Client
-from tidemill.backends.redis.mail import Mailbox
 from tidemill.engine.parameters import ParameterSet
 from tidemill.model.operation import Stage
 from tidemill.networks.implementations import Completed, Report
@@ -42,8 +41,7 @@ class Corner:
     def backend(self, **mail: Any) -> RedisBackend:
         """Return a further backend; ``mail`` are keywords of its mailbox."""
         client = Client(self.url, prefix=self.prefix)
-        backend = RedisBackend(client, now=lambda: self.now)
-        backend.mail = Mailbox(client, uuid.uuid4().hex, now=lambda: self.now, **mail)
+        backend = RedisBackend(client, now=lambda: self.now, **mail)
         self.tag = client.tag
         self._backends.append(backend)
         return backend

@@ -1,5 +1,7 @@
 """A store that loses what it was told, or is never told: whoever knows a plan says it again."""
 
+import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -7,8 +9,10 @@ import pytest
 from redis.exceptions import ConnectionError
 
 from tests.backends.redis.beside import USE, Corner, corner, ignored, opened, used
+from tests.backends.redis.stores import server
 from tests.contract.shapes import A, B, flow, operation, output, seeds
 from tidemill.backends.redis.backend import RedisBackend
+from tidemill.backends.redis.session import session
 from tidemill.backends.redis.workers import RedisWorkers
 from tidemill.engine.parameters import ParameterSet
 from tidemill.networks.implementations import Child, Subflow
@@ -70,3 +74,16 @@ async def test_a_new_epoch_forgets_the_plans_that_a_server_remembers(here: Corne
     await backend.publish(USE, again=True)
     await backend.begin("two", USE, seeds(A, 1), ignored)
     assert len(await used(backend)) == 2
+
+
+async def test_whoever_submits_and_leaves_publishes_a_lost_plan_again() -> None:
+    where, prefix = server("valkey"), f"s{uuid.uuid4().hex}:"
+    async with session(where, durability="none", prefix=prefix, silent=True) as backend:
+        await backend.publish(USE)
+        await backend.client.redis.delete(backend.client.key("plan", USE.digest))
+        assert await RedisWorkers(backend.client).recover(1)
+        async with asyncio.timeout(30):
+            await backend.begin("one", USE, seeds(A, 1), lambda raw: None)
+        assert [name async for name in backend.endings.open_names()] == ["one"]
+        keys = [key async for key in backend.client.redis.scan_iter(f"{backend.client.tag}*")]
+        await backend.client.redis.unlink(*keys)

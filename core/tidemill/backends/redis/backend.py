@@ -45,7 +45,7 @@ class RedisBackend:
     """Contexts in a store that other processes share.
 
     ``owner`` names whoever opens contexts here, to be told of their ends. ``lineage`` has contexts keep their inputs
-    for their endings. ``now`` and ``later`` are where time comes from.
+    for their endings. ``now`` and ``later`` are where time comes from. ``mail`` are further keywords of `Mailbox`.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class RedisBackend:
         lineage: bool = False,
         now: Callable[[], float] = time.time,
         later: Callable[[float, Callable[[], None]], object] | None = None,
+        **mail: Any,
     ) -> None:
         self.client = client
         self.wired: dict[str, Wired] = {}
@@ -69,8 +70,7 @@ class RedisBackend:
         self.implementations.resolve = self.resolve
         self.flows = RedisFlows(client)
         self.compile: Callable[[DataFlow], Awaitable[Plan]] = _compile
-        self.mail = Mailbox(client, owner or uuid.uuid4().hex, now=now)
-        self.mail.publish = self._publish_again
+        self.mail = Mailbox(client, owner or uuid.uuid4().hex, publish=self._publish_again, now=now, **mail)
         self.endings = RedisEndings(client)
         self._endings: dict[str, asyncio.Future[bytes]] = {}
         self._lineage = lineage

@@ -89,6 +89,7 @@ class Mailbox:
         client: Client,
         owner: str,
         *,
+        publish: Callable[[str], Awaitable[object]],
         retention: float = RETENTION,
         silent: bool = False,
         now: Callable[[], float] = time.time,
@@ -96,6 +97,7 @@ class Mailbox:
         self.owner = owner
         self.retention = retention
         self.silent = silent
+        self._publish = publish
         self._now = now
         self._client = client
         self._waiting: deque[tuple[list[Any], asyncio.Future[None]]] = deque()
@@ -105,7 +107,6 @@ class Mailbox:
         self._idle = False
         self._calls = 0
         self.crashed: Callable[[BaseException], None] = lambda error: logger.error("reading endings failed: %s", error)
-        self.publish: Callable[[str], Awaitable[object]] | None = None
 
     # -- out --------------------------------------------------------------------------------------------------------
 
@@ -149,11 +150,11 @@ class Mailbox:
 
     async def _with_plans(self, batch: Sequence[tuple[list[Any], asyncio.Future[None]]], answers: Any) -> list[bytes]:
         """Have those sent once more of which the store does not know the plan: it has fallen back to before it did."""
-        if self.publish is None or b"PLAN" not in answers:
+        if b"PLAN" not in answers:
             return list(answers)
         again = [one for one, answer in zip(batch, answers, strict=True) if answer == b"PLAN"]
         for digest in {request[1] for request, _ in again}:
-            await patiently(partial(self.publish, digest), "a plan")
+            await patiently(partial(self._publish, digest), "a plan")
         self._waiting.extendleft(reversed(again))
         return [b"LATER" if answer == b"PLAN" else answer for answer in answers]
 

@@ -13,7 +13,6 @@ from tidemill.backends.redis.backend import RedisBackend
 from tidemill.backends.redis.checks import require
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.embedded import EmbeddedStore
-from tidemill.backends.redis.mail import Mailbox
 from tidemill.backends.redis.refusals import named
 from tidemill.backends.redis.urls import store_url
 from tidemill.errors import StoreMisconfigured
@@ -39,8 +38,7 @@ async def session(
     with EmbeddedStore(said.path or None) if said.scheme == "embedded" else contextlib.nullcontext() as embedded:
         where = store_url(embedded.url) if embedded is not None else said
         client = Client(embedded.url if embedded is not None else url, prefix=prefix, timeout=TIMEOUT, name=name)
-        backend = RedisBackend(client)
-        backend.mail = Mailbox(client, backend.mail.owner, **mail)
+        backend = RedisBackend(client, **mail)
         try:
             with named(where.shown):
                 await require(client.redis, where.shown, tag=client.tag, durability=durability)
