@@ -1,13 +1,10 @@
 """The command line: `python -m benchmarks [--smoke] [--cases fan,product] [--systems tidemill,dffml] [--record]`."""
 
 import argparse
-import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from benchmarks import catalogue, machine, peer, processes, table
+from benchmarks import catalogue, keeping, machine, peer, processes, table
 
 README = Path(__file__).with_name("README.md")
 RECORD = Path(__file__).with_name("results.json")
@@ -93,7 +90,7 @@ def start_ups(repeats: int, python: str | None, systems: frozenset[str]) -> dict
 
 def read(path: Path) -> table.Report:
     """A report from its JSON file."""
-    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    data = keeping.load(path)
     data["samples"] = [processes.Sample(**each) for each in data["samples"]]
     data["start_up"] = {name: [(cpu, wall) for cpu, wall in times] for name, times in data["start_up"].items()}
     return table.Report(**data)
@@ -101,13 +98,7 @@ def read(path: Path) -> table.Report:
 
 def write(report: table.Report, text: str, given: argparse.Namespace) -> None:
     """Writes the JSON file, and on request what is kept with the source."""
-    data = json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n"
-    given.json.parent.mkdir(parents=True, exist_ok=True)
-    given.json.write_text(data, encoding="utf-8")
-    if given.record:
-        RECORD.write_text(data, encoding="utf-8")
-        before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
-        README.write_text(before + BEGIN + "\n" + text + "\n" + END + rest.partition(END)[2], encoding="utf-8")
+    keeping.write(report, text, given, record=RECORD, readme=README, marks=(BEGIN, END))
 
 
 def main() -> int:

@@ -52,10 +52,10 @@ def _heading(report: Report) -> str:
 
 
 def _cells(report: Report, summary: Summary, cases: list[Case]) -> str:
-    lines = [_line(HEAD), _line(["---"] * len(HEAD))]
+    lines = [line(HEAD), line(["---"] * len(HEAD))]
     for case in cases:
         rows = sorted(summary.rows(case.name), key=lambda row: (row.n, SYSTEMS.index(row.system)))
-        lines += [_line(_cell(case, row, summary, bool(report.no_peer))) for row in rows]
+        lines += [line(_cell(case, row, summary, bool(report.no_peer))) for row in rows]
     titles = [f"- **{case.name}**: {case.title}; one unit is one {case.unit}" for case in cases]
     return "\n".join([*lines, "", *titles])
 
@@ -87,10 +87,10 @@ def _cell(case: Case, row: Row, summary: Summary, no_peer: bool) -> list[str]:
 def _starts(report: Report) -> str:
     if not report.start_up:
         return ""
-    lines = [_line(["start-up", "runs", "CPU s: median", "wall s: median"]), _line(["---"] * 4)]
+    lines = [line(["start-up", "runs", "CPU s: median", "wall s: median"]), line(["---"] * 4)]
     for command, times in report.start_up.items():
         cpu, wall = (f"{_median([each[at] for each in times]):.3f}" for at in (0, 1))
-        lines.append(_line([f"`{command}`", str(len(times)), cpu, wall]))
+        lines.append(line([f"`{command}`", str(len(times)), cpu, wall]))
     return "\n".join(lines)
 
 
@@ -100,12 +100,13 @@ def _goals(report: Report, summary: Summary) -> str:
     if not found:
         return ""
     rows = [[each.goal, each.measured, "met" if each.met else "**not met**"] for each in found]
-    return "\n".join(_line(row) for row in (["goal", "measured", ""], ["---"] * 3, *rows))
+    return "\n".join(line(row) for row in (["goal", "measured", ""], ["---"] * 3, *rows))
 
 
 def _median(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
-def _line(cells: Iterable[str]) -> str:
+def line(cells: Iterable[str]) -> str:
+    """One row of a table in Markdown."""
     return "| " + " | ".join(cells) + " |"

@@ -1,14 +1,12 @@
 """The command line: `python -m benchmarks.store [chains latency …] [--peers ready] [--smoke] [--record]`."""
 
 import argparse
-import json
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from benchmarks import machine
+from benchmarks import keeping, machine
 from benchmarks.store import peers, plan, table
 from benchmarks.store.measuring import Measuring
 from benchmarks.store.server import program
@@ -75,20 +73,14 @@ def _server() -> str:
 
 def read(path: Path) -> table.Report:
     """A report from its JSON file."""
-    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    data = keeping.load(path)
     data["samples"] = [Sample(**each) for each in data["samples"]]
     return table.Report(**data)
 
 
 def write(report: table.Report, text: str, given: argparse.Namespace) -> None:
     """Writes the JSON file, and on request what is kept with the source."""
-    data = json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n"
-    given.json.parent.mkdir(parents=True, exist_ok=True)
-    given.json.write_text(data, encoding="utf-8")
-    if given.record:
-        RECORD.write_text(data, encoding="utf-8")
-        before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
-        README.write_text(before + BEGIN + "\n" + text + "\n" + END + rest.partition(END)[2], encoding="utf-8")
+    keeping.write(report, text, given, record=RECORD, readme=README, marks=(BEGIN, END))
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from benchmarks.store.meter import ROLES
 from benchmarks.store.sessions import Sample
 from benchmarks.store.summary import Row, Summary
 from benchmarks.store.workloads import WORKLOADS
+from benchmarks.table import line
 
 HEAD = (
     "system", "n", "runs", "operations/s (range)", "CPU µs / operation = client + server + workers", "wall s",
@@ -57,7 +58,7 @@ def _workloads(summary: Summary) -> Iterable[str]:
             row for n in sorted({row.n for row in summary.rows if row.workload == name}) for row in summary.of(name, n)
         ]
         if rows:
-            lines = [_line(HEAD), _line(["---"] * len(HEAD)), *(_line(_cells(row)) for row in rows)]
+            lines = [line(HEAD), line(["---"] * len(HEAD)), *(line(_cells(row)) for row in rows)]
             yield "\n".join([f"**{name}**: {workload.title}", "", *lines])
 
 
@@ -75,7 +76,7 @@ def _figures(report: Report) -> str:
     if not report.figures:
         return ""
     rows = [(probe, name, f"{value:,.4g}") for probe, found in report.figures.items() for name, value in found.items()]
-    return "\n".join(_line(row) for row in (("probe", "figure", "measured"), ["---"] * 3, *rows))
+    return "\n".join(line(row) for row in (("probe", "figure", "measured"), ["---"] * 3, *rows))
 
 
 def _goals(report: Report, summary: Summary) -> str:
@@ -83,13 +84,9 @@ def _goals(report: Report, summary: Summary) -> str:
     if not found:
         return ""
     rows = [[each.goal, each.measured, "met" if each.met else "**not met**"] for each in found]
-    return "\n".join(_line(row) for row in (["goal", "measured", ""], ["---"] * 3, *rows))
+    return "\n".join(line(row) for row in (["goal", "measured", ""], ["---"] * 3, *rows))
 
 
 def _failures(report: Report) -> Iterable[str]:
     if report.failures:
         yield "\n".join(f"- Failed: {each}" for each in report.failures)
-
-
-def _line(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.support import DEADLINE, FLOWS, Result, environment
+from tests.cli.support import FLOWS, Result, environment, started
 from tidemill.backends.redis.embedded import EmbeddedStore
 from tidemill.cli.errors import guarded
 
@@ -74,27 +74,9 @@ def store() -> Iterator[str]:
 @pytest.fixture
 def background() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start the command line in the folder of the flows and go on; whatever still runs at the end is killed."""
-    started: list[subprocess.Popen[str]] = []
+    with started() as begin:
 
-    def begin(*arguments: str, cwd: Path = FLOWS, said: Any = None, **more: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            ["tidemill", *arguments],
-            cwd=cwd,
-            env=environment(**more),
-            stdin=said,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-        )
-        started.append(process)
-        return process
+        def with_environment(*arguments: str, cwd: Path = FLOWS, said: Any = None, **more: str) -> Any:
+            return begin(*arguments, cwd=cwd, env=environment(**more), stdin=said)
 
-    yield begin
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        for stream in (process.stdin, process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
-        process.wait(DEADLINE)
+        yield with_environment

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from tidemill.errors import OperationFailure
 from tidemill.model.operation import Stage
 from tidemill.networks.implementations import Completed, Failed, Report
 
-__all__ = ["DEADLINE", "FLOWS", "Result", "environment", "play"]
+__all__ = ["DEADLINE", "FLOWS", "Result", "environment", "play", "started"]
 
 FLOWS = Path(__file__).parent / "flows"
 DEADLINE = 60.0
@@ -36,6 +39,28 @@ def environment(**more: str) -> dict[str, str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     kept = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS", "LINES")}
     return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", **more}
+
+
+@contextmanager
+def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Give what starts the command line in the folder of the flows and goes on; keywords are those of ``Popen``.
+    Whatever still runs at the end is killed."""
+    running: list[subprocess.Popen[str]] = []
+
+    def begin(*arguments: str, **more: Any) -> subprocess.Popen[str]:
+        given = {"cwd": FLOWS, "env": environment(), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        process = subprocess.Popen(["tidemill", *arguments], **{**given, "bufsize": 1, **more})
+        running.append(process)
+        return process
+
+    yield begin
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+        process.wait(DEADLINE)
 
 
 def play(url: str, result: dict[str, Any] | None = None, *, fail: bool = False, most: int = 1000) -> int:

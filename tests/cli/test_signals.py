@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import pytest
 
-from tests.cli.support import FLOWS, environment
+from tests.cli.support import FLOWS, started
 
 DEADLINE = 60.0
 
@@ -20,26 +20,8 @@ DEADLINE = 60.0
 @pytest.fixture
 def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start the command line in the folder of the flows; whatever still runs at the end is killed."""
-    started: list[subprocess.Popen[str]] = []
-
-    def begin(*arguments: str, **more: Any) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            ["tidemill", *arguments],
-            cwd=FLOWS,
-            env=environment(),
-            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "bufsize": 1, **more},
-        )
-        started.append(process)
-        return process
-
-    yield begin
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        for stream in (process.stdin, process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
-        process.wait(DEADLINE)
+    with started() as begin:
+        yield begin
 
 
 def line_of(stream: IO[str] | None) -> str:

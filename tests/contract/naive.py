@@ -280,7 +280,8 @@ def does_not_end_a_stage_when_the_next_begins(parts: Parts) -> None:
 
 @variant("rule_09_output", "the_order_is_canonical_whatever_the_order_of_completion")
 def reads_inputs_in_the_order_of_their_arrival(parts: Parts) -> None:
-    parts.put("inputs.sorted_items", lambda items, rank_of: list(items))
+    readable = resolve_name("tidemill.engine.order:readable")
+    parts.put("inputs.readable", lambda visible, name: sorted(readable(visible, name), key=lambda item: item.number))
 
 
 @variant("rule_09_output", "later_parameter_sets_of_one_operation_win")

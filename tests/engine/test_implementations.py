@@ -9,7 +9,7 @@ import pytest
 
 from tests.engine.making import NUMBER, TEXT, item, parameter_set, planned
 from tidemill import Definition, Limits
-from tidemill.engine.implementations import MAX_BACKOFF, MAX_LOST, Refused, given_by, retry_after
+from tidemill.engine.implementations import MAX_BACKOFF, MAX_LOST, Refused, given_by, result_of_call, retry_after
 from tidemill.engine.inputs import FIRST
 from tidemill.engine.operations import Channel
 from tidemill.plan.plan import PlannedOperation
@@ -301,3 +301,12 @@ def test_the_wait_before_a_further_try_doubles_up_to_a_minute(
 
 def test_the_bounds_are_what_the_documentation_says() -> None:
     assert (MAX_LOST, MAX_BACKOFF) == (3, 60.0)
+
+
+def test_the_output_stage_returns_a_mapping_or_nothing() -> None:
+    record = Record({"number": 1})
+    assert (result_of_call(OP, None), result_of_call(OP, {}), result_of_call(OP, record)) == (None, {}, record)
+    with pytest.raises(Refused) as caught:
+        result_of_call(OP, [1])
+    assert caught.value.reason == "OutputShape"
+    assert caught.value.message == 'the output operation "op" has to return a mapping; it returned list [1]'

@@ -11,7 +11,7 @@ from tests.engine.making import NUMBER, default_item, item, operation, output_ch
 from tests.engine.worlds import ONCE, World, numbered, worlds
 from tidemill.engine.inputs import Item
 from tidemill.engine.operations import Channel
-from tidemill.engine.order import order_of_sets, ranks, sorted_items
+from tidemill.engine.order import order_of_sets, ranks, readable, sorted_items
 
 PLAN = plan_of(operation("a", "x", gives="op"), operation("b", "xy", gives="o"), operation("c", gives="o"))
 A, B, C = (PLAN.instances[name] for name in "abc")
@@ -128,3 +128,18 @@ def test_a_parameter_set_stands_where_its_inputs_do() -> None:
 def test_sorting_keeps_to_the_ranks() -> None:
     items = [item(0), item(1), item(2)]
     assert sorted_items(items, {0: 2, 1: 0, 2: 1}) == [items[1], items[2], items[0]]
+
+
+def test_operations_read_what_is_validated_by_definition_in_canonical_order() -> None:
+    raw = item(3, origin="raw")
+    assert raw.channel is not None
+    raw.channel.validator = raw.channel  # it has still to be validated
+    plan = plan_of(operation("a", "x", gives="o"))
+    seeds = [item(0, position=(0, 1)), item(1, position=(0, 0))]
+    once = item(2, 1, channel=seed_channel("seed", ONCE))
+    made = item(5, channel=output_channel(plan.instances["a"], "o"), parents=(seeds[0],))
+    visible = [*seeds, once, raw, default_item(4), made]
+    assert [one.number for one in readable(visible, None)] == [1, 0, 2, 5]
+    assert [one.number for one in readable(visible, "once")] == [2]
+    assert [one.number for one in readable(visible, "number")] == [1, 0, 5]
+    assert readable(visible, "other") == readable([], None) == []

@@ -18,7 +18,8 @@ from tidemill.model.primitives import type_name
 from tidemill.plan.digest import canonical
 from tidemill.plan.plan import PlannedOperation, PlannedOutput
 
-__all__ = ["MAX_BACKOFF", "MAX_LOST", "Given", "Refused", "given_by", "retry_after", "too_large"]
+__all__ = ["MAX_BACKOFF", "MAX_LOST", "Given", "Refused", "given_by", "result_of_call", "retry_after",
+           "too_large"]  # fmt: skip
 
 MAX_LOST = 3
 """Workers that may vanish with a parameter set before it is held to be the cause."""
@@ -155,6 +156,14 @@ def _refuse_incomparable(where: str, value: Any) -> None:
     except Exception as error:
         said = f"{where} wants equal values once, and {shown(value)} cannot be compared: {error}"
         raise Refused("NotComparable", said) from error
+
+
+def result_of_call(operation: PlannedOperation, returned: Any) -> Mapping[str, Any] | None:
+    """Return what an operation of the output stage has returned. Raises `Refused` (OutputShape) for no mapping."""
+    if returned is None or isinstance(returned, Mapping):
+        return returned
+    said = f'the output operation "{operation.instance}" has to return a mapping; it returned '
+    raise Refused("OutputShape", f"{said}{type_name(returned)} {shown(returned)}")
 
 
 def too_large(value: Any, limits: Limits) -> tuple[str, str] | None:

@@ -13,7 +13,7 @@ from typing import Any
 from tidemill.engine.inputs import Item
 from tidemill.plan.digest import canonical
 
-__all__ = ["order_of_sets", "ranks", "sorted_items"]
+__all__ = ["order_of_sets", "ranks", "readable", "sorted_items"]
 
 _DEFAULT_RANK = -1
 
@@ -53,6 +53,19 @@ def _key(item: Item, rank_of: dict[int, int]) -> tuple[Any, ...]:
         return (0, (), item.position)
     above = tuple([rank_of[parent.number] for parent in item.parents])
     return (1, above, channel.operation.index, channel.index, item.position)
+
+
+def readable(visible: Sequence[Item], definition: str | None) -> list[Item]:
+    """Return the inputs of a definition (None: of any) that operations may read, in canonical order. ``visible`` are
+    in the order of their numbers; what has not been validated is not in the network yet."""
+    found = [
+        item
+        for item in visible
+        if item.channel is not None
+        and item.channel.validator is None
+        and (definition is None or item.channel.definition.name == definition)
+    ]
+    return found if len(found) < 2 else sorted_items(found, ranks(visible))
 
 
 def sorted_items(items: Sequence[Item], rank_of: dict[int, int]) -> list[Item]:

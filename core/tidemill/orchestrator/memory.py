@@ -134,6 +134,9 @@ class _MemoryRun(Run):
     def open(self, name: str, inputs: list[Input]) -> None:
         self.octx.backend.begin(name, self.octx.plan, inputs, self.settled, strict=self.strict)
 
+    async def fed(self) -> None:
+        """Return: what has been opened here is open."""
+
     def has_room(self) -> bool:
         return super().has_room() and len(self.octx.backend.implementations.ready) <= READY_ENOUGH
 

@@ -72,7 +72,7 @@ class RedisOrchestrator:
         self.lineage = lineage
         self.durability = durability
         self.prefix = prefix
-        self.store = ""
+        self.store = self.shown = ""
         self._stack = contextlib.AsyncExitStack()
 
     @classmethod
@@ -84,7 +84,7 @@ class RedisOrchestrator:
         said = store_url(self.url)
         if said.scheme == "memory":
             raise StoreMisconfigured('"memory" is no store; use MemoryOrchestrator', reason="NotAStore")
-        self.store = self.url
+        self.store, self.shown = self.url, said.shown
         async with self._stack:
             self._stack.enter_context(named(said.shown))
             if said.scheme == "embedded":
@@ -188,20 +188,20 @@ class RedisOrchestratorContext(OrchestratorContext):
 
     async def look(self) -> Progress:
         """Return how far everything is at this moment, or was when the store was last to be asked."""
-        with contextlib.suppress(StoreError, TimeoutError), named(store_url(self.parent.url).shown):
+        with contextlib.suppress(StoreError, TimeoutError), named(self.parent.shown):
             self._now = await asyncio.wait_for(self.backend.counts(self.plan), PATIENCE)
         return self.progress()
 
     async def unserved(self) -> list[str]:
         """Return what no worker serves though it is ready, each in a sentence."""
         waits: list[Wait] = []
-        with contextlib.suppress(StoreError, TimeoutError), named(store_url(self.parent.url).shown):
+        with contextlib.suppress(StoreError, TimeoutError), named(self.parent.shown):
             look = RedisOverview(self.backend.client).look(plans=[self.plan.digest])
             waits = (await asyncio.wait_for(look, PATIENCE)).waits()
         return [wait.said for wait in waits if wait.reason == "NoWorkers"]
 
     async def _look(self) -> None:
-        with contextlib.suppress(StoreError), named(store_url(self.parent.url).shown):
+        with contextlib.suppress(StoreError), named(self.parent.shown):
             self._now = await self.backend.counts(self.plan)
         await asyncio.sleep(REFRESH)
 

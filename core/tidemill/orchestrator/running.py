@@ -7,6 +7,7 @@ once, in which order outcomes come and what an error or a halt does is the same 
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import time
 from collections import deque
@@ -45,7 +46,7 @@ def bound(name: str, value: int | None, least: int = 1) -> int | None:
     return value
 
 
-class OrchestratorContext:
+class OrchestratorContext(abc.ABC):
     """One data flow being run: its implementations are entered, and any number of runs share them."""
 
     plan: Plan
@@ -59,15 +60,15 @@ class OrchestratorContext:
         self.news = asyncio.Event()
         self.crash: BaseException | None = None
 
-    async def __aenter__(self) -> OrchestratorContext:
-        raise NotImplementedError
+    @abc.abstractmethod
+    async def __aenter__(self) -> OrchestratorContext: ...
 
-    async def __aexit__(self, *exc: object) -> None:
-        raise NotImplementedError
+    @abc.abstractmethod
+    async def __aexit__(self, *exc: object) -> None: ...
 
+    @abc.abstractmethod
     def progress(self) -> Progress:
         """Return how far everything is that this context has been asked to run."""
-        raise NotImplementedError
 
     async def look(self) -> Progress:
         """Return how far everything is at this moment."""
@@ -77,9 +78,9 @@ class OrchestratorContext:
         """Return what nobody runs though it is ready, each in a sentence."""
         return []
 
+    @abc.abstractmethod
     def begin(self, strict: bool, halt: asyncio.Event | None) -> Run:
         """Return a run that opens contexts here."""
-        raise NotImplementedError
 
     def crashed(self, error: BaseException) -> None:
         """Take note of an error of the engine itself: the run cannot go on, and has to say so."""
@@ -134,7 +135,7 @@ class OrchestratorContext:
             await run.abandon()
 
 
-class Run:
+class Run(abc.ABC):
     """One call of `outcomes`: opens contexts as there is room, collects how they end."""
 
     def __init__(self, octx: OrchestratorContext, strict: bool, halt: asyncio.Event | None, most: int) -> None:
@@ -149,18 +150,19 @@ class Run:
 
     # -- what an orchestrator says -----------------------------------------------------------------------------------
 
+    @abc.abstractmethod
     def open(self, name: str, inputs: list[Input]) -> None:
         """Open a context, or begin to; `settled` is called when it has ended."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     async def cancel(self, name: str) -> None:
         """Cancel a context that is open; one that has ended meanwhile is none."""
-        raise NotImplementedError
 
     def has_room(self) -> bool:
         """Say whether one more context may be opened now."""
         return len(self._open) < self.most and len(self.ended) <= self.most
 
+    @abc.abstractmethod
     async def fed(self) -> None:
         """Wait until everything that was to be opened is."""
 

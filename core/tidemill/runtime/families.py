@@ -15,6 +15,8 @@ import warnings
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
+from tidemill.runtime.orphans import die_with_parent
+
 __all__ = ["KNOWN", "adopt", "descendants", "end_descendants", "guarded_worker"]
 
 KNOWN = sys.platform == "linux"
@@ -23,16 +25,12 @@ ROUNDS = 200
 """How often a family is looked through at most: one that starts processes faster than that has to be stopped by a limit
 on processes."""
 
-_SET_PDEATHSIG, _SET_CHILD_SUBREAPER = 1, 36  # of prctl(2)
-
-
-def _prctl(option: int, argument: int) -> bool:
-    return KNOWN and ctypes.CDLL(None).prctl(option, argument, 0, 0, 0) == 0
+_SET_CHILD_SUBREAPER = 36  # of prctl(2)
 
 
 def adopt() -> bool:
     """Let this process have what its descendants leave behind; say whether it will."""
-    return _prctl(_SET_CHILD_SUBREAPER, 1)
+    return KNOWN and ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
 
 
 def descendants(ancestor: int) -> list[int]:
@@ -107,9 +105,7 @@ def guarded_worker(connection: Any) -> None:
     if worker:
         _guard(worker, connection)
     os.setsid()
-    _prctl(_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != guard:  # it was killed before that could be asked for
-        os._exit(1)
+    die_with_parent(guard)
 
 
 def _guard(worker: int, connection: Any) -> NoReturn:

@@ -10,7 +10,7 @@ from tidemill.engine.implementations import Refused
 from tidemill.engine.inputs import NO_LOCKS, Item, locks_of
 from tidemill.engine.intake import Offer, checked
 from tidemill.engine.operations import Channel
-from tidemill.engine.order import ranks, sorted_items
+from tidemill.engine.order import readable
 from tidemill.errors import shown
 from tidemill.model.input import Input
 from tidemill.plan.digest import canonical
@@ -86,15 +86,7 @@ class MemoryInputNetwork:
     async def inputs(self, context: MemoryContext, definition: str | None = None) -> list[Item]:
         """Return the inputs of a definition, or all, in canonical order: what was there when the output stage began."""
         visible = context.items if context.visible is None else context.items[: context.visible]
-        # What has not been validated is not in the network yet.
-        found = [
-            item
-            for item in visible
-            if item.channel is not None
-            and item.channel.validator is None
-            and (definition is None or item.channel.definition.name == definition)
-        ]
-        return found if len(found) < 2 else sorted_items(found, ranks(visible))
+        return readable(visible, definition)
 
 
 def _spelt(channel: Channel, value: Any) -> tuple[Any, ...]:

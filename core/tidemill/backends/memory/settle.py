@@ -6,7 +6,7 @@ refused and counted. Neighbours: `networks.implementations` (the reports), `engi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from tidemill.backends.memory.children import Children
@@ -14,11 +14,10 @@ from tidemill.backends.memory.flowing import Exceeded, Flowing
 from tidemill.backends.memory.implementations import MemoryOperationImplementationNetwork
 from tidemill.backends.memory.locks import MemoryLockNetwork
 from tidemill.backends.memory.stages import Stages
-from tidemill.engine.implementations import MAX_LOST, Refused, given_by, retry_after
+from tidemill.engine.implementations import MAX_LOST, Refused, given_by, result_of_call, retry_after
 from tidemill.engine.parameters import COMPLETED, DELAYED, DROPPED, TAKEN, ParameterSet
-from tidemill.errors import OperationFailure, shown
+from tidemill.errors import OperationFailure
 from tidemill.model.operation import Stage
-from tidemill.model.primitives import type_name
 from tidemill.networks.implementations import Completed, Emitted, Failed, Lost, Released, Report, Subflow
 
 __all__ = ["Settling"]
@@ -79,10 +78,7 @@ class Settling:
         context, operation = parameter_set.context, parameter_set.operation
         try:
             if operation.stage is Stage.OUTPUT:
-                if returned is not None and not isinstance(returned, Mapping):
-                    said = f'the output operation "{operation.instance}" has to return a mapping; it returned '
-                    raise Refused("OutputShape", f"{said}{type_name(returned)} {shown(returned)}")
-                context.results.append((parameter_set, returned))
+                context.results.append((parameter_set, result_of_call(operation, returned)))
                 return True
             bound = context.bound
             limits = bound.plan.limits

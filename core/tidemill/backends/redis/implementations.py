@@ -20,13 +20,12 @@ from tidemill.backends.redis.inputs import RedisInputNetwork, RemoteContext
 from tidemill.backends.redis.mail import patiently
 from tidemill.backends.redis.plans import Wired, truth_of
 from tidemill.backends.redis.workers import RedisWorkers
-from tidemill.engine.implementations import Refused, given_by
+from tidemill.engine.implementations import Refused, given_by, result_of_call
 from tidemill.engine.inputs import Item
 from tidemill.engine.operations import Channel
 from tidemill.engine.parameters import DROPPED, LEASED, ParameterSet
 from tidemill.errors import CorruptValue, OperationFailure, TidemillError, shown
 from tidemill.model.operation import Stage
-from tidemill.model.primitives import type_name
 from tidemill.networks.backend import Ending
 from tidemill.networks.implementations import Child, Completed, Emitted, Failed, Fenced, Lost, Released, Report, Subflow
 from tidemill.plan.plan import Plan
@@ -288,7 +287,8 @@ class RedisOperationImplementationNetwork:
     def _said(self, report: Report, head: list[Any]) -> list[Any]:
         if isinstance(report, Completed):
             if report.parameter_set.operation.stage is Stage.OUTPUT:
-                return ["completed", *head, [], list(report.notes), self._result(report)]
+                result = result_of_call(report.parameter_set.operation, report.returned)
+                return ["completed", *head, [], list(report.notes), self._client.blobs.pack(encode(result))]
             given = self._given(report.parameter_set, report.returned)
             return ["completed", *head, given, list(report.notes), b""]
         if isinstance(report, Emitted):
@@ -304,13 +304,6 @@ class RedisOperationImplementationNetwork:
             return ["subflow", *head, [self._child(child) for child in report.children]]
         assert isinstance(report, Released)
         return ["released", *head]
-
-    def _result(self, report: Completed) -> Any:
-        returned, operation = report.returned, report.parameter_set.operation
-        if returned is not None and not isinstance(returned, Mapping):
-            said = f'the output operation "{operation.instance}" has to return a mapping; it returned '
-            raise Refused("OutputShape", f"{said}{type_name(returned)} {shown(returned)}")
-        return self._client.blobs.pack(encode(returned))
 
     def _given(self, one: ParameterSet, returned: Any) -> list[Any]:
         wired: Wired = one.context.wired

@@ -9,7 +9,7 @@ from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.codec import decode
 from tidemill.backends.redis.plans import Wired
 from tidemill.engine.inputs import Item
-from tidemill.engine.order import ranks, sorted_items
+from tidemill.engine.order import readable
 
 __all__ = ["RedisInputNetwork", "RemoteContext", "items_of"]
 
@@ -81,12 +81,4 @@ class RedisInputNetwork:
 
     async def inputs(self, context: RemoteContext, definition: str | None = None) -> list[Item]:
         """Return the inputs of a definition, or all, in canonical order."""
-        visible = await self.everything(context)
-        found = [
-            item
-            for item in visible
-            if item.channel is not None
-            and item.channel.validator is None
-            and (definition is None or item.channel.definition.name == definition)
-        ]
-        return found if len(found) < 2 else sorted_items(found, ranks(visible))
+        return readable(await self.everything(context), definition)

@@ -19,7 +19,7 @@ local many_kept = 0
 local function begin(keys)
   local tag = keys[1]
   K = { tag = tag }
-  for _, name in ipairs({ 'serial', 'names', 'delayed', 'beats', 'running', 'audit' }) do K[name] = tag .. ':' .. name end
+  for _, name in ipairs({ 'serial', 'names', 'delayed', 'beats', 'running' }) do K[name] = tag .. ':' .. name end
   K.context = tag .. ':c:'
   loaded = {}
 end
