@@ -17,7 +17,7 @@ STRANGERS = "The backends do not know each other"
 PURE = "What decides does no I/O and reads no clock"
 REDIS = "Only the Redis backend talks to Redis"
 KUBERNETES = "Only the operator knows Kubernetes"
-WORKER = "The worker is built on the core, and the core does not know it"
+WORKER = "Worker and operator are built on the core and meet only there"
 
 BREACHES = {
     "upward": ("model/__init__.py", "import tidemill.plan", LAYERS),
