@@ -26,3 +26,8 @@ def pytest_runtest_setup() -> None:
         _measuring[:] = [current]
     elif _measuring:
         sys.settrace(_measuring[0])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave what needs a cluster to the end: building one takes long where it has not been built before."""
+    items.sort(key=lambda item: item.get_closest_marker("cluster") is not None)
