@@ -85,9 +85,12 @@ class Store:
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
         self.counts: list[int] = []
+        self.said: dict[str, Any] = {"pool": "default"}
+        self.told: list[dict[str, Any] | None] = []
 
-    async def beat(self, worker: str, count: int) -> Beat | None:
+    async def beat(self, worker: str, count: int, *, said: dict[str, Any] | None = None) -> Beat | None:
         self.counts.append(count)
+        self.told.append(said)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
@@ -109,7 +112,7 @@ class Timer:
 def beating(store: Store, timer: Timer) -> Beating:
     made = Beating(
         cast(RedisWorkers, store), "w", lease=0.8, every=0.05, margin=0.2, timer=cast(DeathTimer, timer),
-        metrics=Metrics(), heard=lambda: None,
+        metrics=Metrics(), heard=lambda: None, said=lambda: dict(store.said),
     )  # fmt: skip
     made.begin(boottime())
     return made
@@ -128,6 +131,25 @@ async def test_who_gets_no_answer_says_so_before_the_kernel_has_to(trouble: Any)
 async def test_who_has_been_expired_says_so() -> None:
     with pytest.raises(LeaseLost, match="held this worker to be dead"):
         await beating(Store(Beat(0, {}), None), Timer()).run()
+
+
+async def test_what_a_worker_says_of_itself_goes_along_once_when_it_has_changed() -> None:
+    store = Store(Beat(0, {}), OSError("reset"), Beat(0, {}), Beat(0, {}), None)
+    made = beating(store, Timer())
+    store.said["missing"] = {"a:b": "gone"}
+    with pytest.raises(LeaseLost):
+        await made.run()
+    news = {"pool": "default", "missing": {"a:b": "gone"}}
+    assert store.told == [news, None, None, None, None]
+
+
+async def test_news_go_again_where_they_may_be_lost() -> None:
+    store = Store(OSError("reset"), Beat(0, {}), Beat(0, {}), None)
+    made = beating(store, Timer())
+    store.said["missing"] = {"a:b": "gone"}
+    with pytest.raises(LeaseLost):
+        await made.run()
+    assert [said is not None for said in store.told] == [True, True, False, False]
 
 
 async def test_a_beat_that_may_have_arrived_is_made_again_with_the_same_count() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.backends.redis.stores import server
 from tests.worker import flows
 from tests.worker.fleet import DEADLINE, Fleet, fleet, until
+from tidemill.backends.redis.overview import RedisOverview
 from tidemill.plan.compile import compile_plan
 
 
@@ -52,11 +53,17 @@ async def test_a_worker_says_what_it_does(tmp_path: Path) -> None:
 
 
 async def test_who_misses_an_operation_is_not_ready_and_says_which(tmp_path: Path) -> None:
-    async with fleet(server("valkey"), tmp_path, port=0, operations="tests.worker.flows:missing") as (workers, _):
+    async with fleet(server("valkey"), tmp_path, port=0, operations="tests.worker.flows:missing") as (workers, backend):
         (worker,) = workers.start(1)
         await workers.working(worker)
         await until(lambda: "missing" in ask(workers, "/readyz")[1], "it says so", workers.log)
         assert ask(workers, "/readyz")[0] == 503
+        found: dict[str, dict[str, str]] = {}
+        async with asyncio.timeout(DEADLINE):  # and whoever looks at the store is told with a beat
+            while not found:
+                found = (await RedisOverview(backend.client).look()).missing
+        assert "missing" in found["default"].pop("tests.worker.flows:missing")
+        assert found == {"default": {}}
         assert await workers.stop() == [0]
 
 

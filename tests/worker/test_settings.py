@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,33 @@ def test_the_url_of_the_store_is_not_shown() -> None:
     settings = Settings.read({"TIDEMILL_STORE": "redis://:secret@host"})
     assert "secret" not in repr(settings)
     assert settings.store.get_secret_value() == "redis://:secret@host"
+
+
+def test_the_url_of_the_store_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text("redis://:secret@host:1\n", encoding="utf-8")
+    settings = Settings.read({"TIDEMILL_STORE_FILE": str(file), "TIDEMILL_STORE": "redis://other"})
+    assert settings.store.get_secret_value() == "redis://:secret@host:1"
+    assert "secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "No such file"),
+        (b" \n", "it is empty"),
+        (b"\xff\xfe", "it is no text"),
+        (b"x" * 70000, "more than 65536 bytes"),
+    ],
+)
+def test_a_file_without_a_url_is_named(tmp_path: Path, content: bytes | None, said: str) -> None:
+    file = tmp_path / "url"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(TidemillError, match=said) as caught:
+        Settings.read({}, ["--store_file", str(file)])
+    assert (caught.value.reason, caught.value.path) == ("InvalidSetting", "store_file")
+    assert str(file) in caught.value.message
 
 
 def test_wrong_settings_end_the_program_before_anything_is_started() -> None:

@@ -13,6 +13,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from redis.exceptions import RedisError
 
@@ -58,11 +59,12 @@ class Watching:
 
 
 class Beating:
-    """Beats for one worker, until it is cancelled or `LeaseLost`."""
+    """Beats for one worker, until it is cancelled or `LeaseLost`. What it ``said`` of itself goes along when it has
+    changed since hello."""
 
     def __init__(
         self, workers: RedisWorkers, worker: str, *, lease: float, every: float, margin: float, timer: DeathTimer,
-        metrics: Metrics, heard: Callable[[], None],
+        metrics: Metrics, heard: Callable[[], None], said: Callable[[], dict[str, Any]],
     ) -> None:  # fmt: skip
         self._workers = workers
         self._worker = worker
@@ -72,6 +74,8 @@ class Beating:
         self._timer = timer
         self._metrics = metrics
         self._heard = heard
+        self._said = said
+        self._told = said()
         self._count = 0
         self._watching = Watching(lease, self._expire)
         self._looking: asyncio.Task[None] | None = None
@@ -99,9 +103,11 @@ class Beating:
     async def _beat(self, sent: float) -> bool:
         asked = time.monotonic()
         left = self._good + self._lease - 1.5 * self._margin - sent
+        said = self._said()
         try:
             async with asyncio.timeout(max(0.01, left)):
-                beat = await self._workers.beat(self._worker, self._count + 1)
+                news = said if said != self._told else None
+                beat = await self._workers.beat(self._worker, self._count + 1, said=news)
         except (RedisError, OSError, TimeoutError, TidemillError) as error:
             self._metrics.beats.labels("failed").inc()
             logger.warning("a beat failed: %s: %s", type(error).__name__, error)
@@ -110,6 +116,7 @@ class Beating:
             self._metrics.beats.labels("gone").inc()
             raise LeaseLost("others have held this worker to be dead")
         self._count += 1
+        self._told = said
         self._good = sent
         self._timer.arm(sent + self._lease - self._margin)
         self._metrics.beats.labels("ok").inc()

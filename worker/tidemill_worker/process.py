@@ -27,7 +27,8 @@ def how_it_ended(code: int) -> str:
 
 
 class RunnerProcess:
-    """A runner that has been started. ``counts`` are its reports by kind, ``running`` its parameter sets.
+    """A runner that has been started. ``counts`` are its reports by kind, ``running`` its parameter sets, ``missing``
+    what is wrong with operations that have to be there, by name.
 
     ``retired``: in a word, why it is being ended on purpose. ``heard`` is called after it has said something.
     """
@@ -36,7 +37,7 @@ class RunnerProcess:
         self.runner = runner
         self.pid = process.pid
         self.ready = False
-        self.problems: list[str] = []
+        self.missing: dict[str, str] = {}
         self.counts: dict[str, int] = {}
         self.running = 0
         self.retired = ""
@@ -83,7 +84,7 @@ class RunnerProcess:
     async def _listen(self) -> None:
         while (said := await self._channel.receive()) is not None:
             self.ready = bool(said.get("ready", self.ready))
-            self.problems = said.get("problems", self.problems)
+            self.missing = said.get("missing", self.missing)
             self.counts = said.get("counts", self.counts)
             self.running = said.get("running", self.running)
             self.heard(self)

@@ -61,7 +61,7 @@ class Runner:
                 pump = Pump(
                     backend.implementations, backend.inputs, implementations, runner=self._runner, slots=settings.slots
                 )
-                self._channel.send(ready=True, problems=self._missing())
+                self._channel.send(ready=True, missing=self._missing())
                 beside = [asyncio.create_task(self._listen(pump)), asyncio.create_task(self._tell(pump))]
                 try:
                     await pump.run()
@@ -72,14 +72,14 @@ class Runner:
         finally:
             await backend.shut()
 
-    def _missing(self) -> list[str]:
-        """Return what is wrong with the operations that have to be there."""
-        found = []
+    def _missing(self) -> dict[str, str]:
+        """Return what is wrong with those of the operations that have to be there, by name."""
+        found = {}
         for name in self._settings.operations:
             try:
                 find_operation(name)
             except TidemillError as error:
-                found.append(error.message)
+                found[name] = error.message
         return found
 
     async def _listen(self, pump: Pump) -> None:

@@ -17,6 +17,7 @@ import secrets
 import signal
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 from redis.exceptions import RedisError
 
@@ -43,6 +44,10 @@ RECOVERED = 60.0
 """Seconds without want of memory after which runners run twice as many at once, up to what they may."""
 LOOK = 1.0
 """Seconds between two looks at how much memory is used."""
+LACKING = 16
+"""Operations, at most, of which others are told that the worker lacks them."""
+SAID = 500
+"""Characters, at most, of what is said of each."""
 SWEEP = 60.0
 """Seconds between two looks for large values outside the store that nobody refers to."""
 
@@ -155,12 +160,11 @@ class Supervisor:
         """Live once: from hello until the lease is over, or until the worker has been told to end and has said bye."""
         host = re.sub(r"[^A-Za-z0-9.-]", "-", self.settings.name)
         self.worker = f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
-        said = {"pool": self.settings.pool, "runners": self.settings.runners, "slots": self.settings.slots}
         sent = [0.0]
 
         async def hello() -> int:
             sent[0] = boottime()
-            return await self._workers.hello(self.worker, said)
+            return await self._workers.hello(self.worker, self._said())
 
         if not await self._until_stopped(patiently(hello, "a new worker")):
             return
@@ -169,7 +173,7 @@ class Supervisor:
         settings = self.settings
         beating = Beating(
             self._workers, self.worker, lease=settings.lease, every=settings.beat, margin=settings.margin,
-            timer=self._timer, metrics=self.metrics, heard=self._hear,
+            timer=self._timer, metrics=self.metrics, heard=self._hear, said=self._said,
         )  # fmt: skip
         beating.begin(sent[0])
         logger.info("working as %s on %s", self.worker, settings.pool)
@@ -181,6 +185,12 @@ class Supervisor:
             if not beats.done():
                 await self._drain(beats)
         await self._end(beats)
+
+    def _said(self) -> dict[str, Any]:
+        """Return what the worker says of itself: what it serves, and which operations it lacks."""
+        said = {"pool": self.settings.pool, "runners": self.settings.runners, "slots": self.settings.slots}
+        missing = {name: why[:SAID] for name, why in sorted(self._missing().items())[:LACKING]}
+        return {**said, "missing": missing} if missing else said
 
     @contextlib.asynccontextmanager
     async def _keeping(self) -> AsyncIterator[None]:
@@ -350,5 +360,8 @@ class Supervisor:
             found.append(f"{len(ready)} of {self.settings.runners} runners are ready")
         if self._paused:
             found.append("memory is short")
-        found += sorted({problem for one in ready for problem in one.problems})
-        return found
+        return found + sorted(self._missing().values())
+
+    def _missing(self) -> dict[str, str]:
+        """Return what is wrong with operations that have to be there, by name, as far as runners have said."""
+        return {name: why for one in self._runners.values() if one.ready for name, why in one.missing.items()}

@@ -56,6 +56,18 @@ async def test_work_of_a_pool_that_nobody_serves_says_so(place: Corner) -> None:
     assert reasons(await seen(backend)) == [("NoWorkers", 2)]
 
 
+async def test_what_workers_lack_is_told_with_a_beat_and_goes_with_them(place: Corner) -> None:
+    backend = place.backend(silent=True)
+    workers = RedisWorkers(backend.client)
+    await workers.hello("one", {"pool": "gpu"})
+    await workers.beat("one", 1, said={"pool": "gpu", "missing": {"a:b": "there is no module a"}})
+    await workers.beat("one", 2)
+    assert (await seen(backend)).missing == {"gpu": {"a:b": "there is no module a"}}
+    await workers.bye("one")
+    assert await workers.beat("one", 3, said={"pool": "gpu", "missing": {"a:b": "late"}}) is None
+    assert (await seen(backend)).missing == {}
+
+
 async def test_counts_and_contexts_are_followed_to_their_ends(place: Corner) -> None:
     backend = place.backend(silent=True)
     await opened(backend, "one", "two", "three")

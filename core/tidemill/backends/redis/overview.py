@@ -68,14 +68,15 @@ class Overview:
     """What a store is at.
 
     ``contexts`` are counted by state (open, succeeded, failed) since the store began, children not. ``ready`` has how
-    much is ready in each pool, ``serving`` how many processes serve it, ``looked`` how many open contexts ``states`` is
-    about.
+    much is ready in each pool, ``serving`` how many processes serve it, ``missing`` what is wrong with operations that
+    workers of it should have and cannot load, by name, ``looked`` how many open contexts ``states`` is about.
     """
 
     contexts: dict[str, int] = field(default_factory=lambda: {"open": 0, "succeeded": 0, "failed": 0})
     operations: list[OperationState] = field(default_factory=list)
     ready: dict[str, int] = field(default_factory=dict)
     serving: dict[str, int] = field(default_factory=dict)
+    missing: dict[str, dict[str, str]] = field(default_factory=dict)
     workers: int = 0
     delayed: int = 0
     due: float = 0.0
@@ -165,8 +166,12 @@ class RedisOverview:
             seen.add(worker)
             found.workers += bool(worker)
             served = [pool.decode() for pool in pools if pool]
-            if worker and not served and said:  # it has said hello, and its runners are about to begin
-                served = [str(msgpack.unpackb(said).get("pool", "default"))]
+            itself: dict[str, Any] = msgpack.unpackb(said) if worker and said else {}
+            own = str(itself.get("pool", "default"))
+            if itself and not served:  # it has said hello, and its runners are about to begin
+                served = [own]
+            if itself.get("missing"):
+                found.missing.setdefault(own, {}).update(itself["missing"])
             for pool in served:
                 found.serving[pool] = found.serving.get(pool, 0) + 1
 

@@ -49,14 +49,18 @@ class RedisWorkers:
             raise WorkerTaken(f'a worker "{worker}" has been at work already; choose an id that was never used')
         return int(answer)
 
-    async def beat(self, worker: str, count: int, now: float | None = None) -> Beat | None:
+    async def beat(
+        self, worker: str, count: int, now: float | None = None, *, said: dict[str, Any] | None = None
+    ) -> Beat | None:
         """Say that a worker lives; ``count`` grows with every beat. None: it has been expired, and has to end its
-        runners and begin again under a new id.
+        runners and begin again under a new id. ``said``: what it says of itself from now on, if that has changed.
 
         ``now`` (seconds since 1970; default: by the clock of this machine) says which endings nobody has asked for in
         time: some of them are forgotten in passing.
         """
-        answer = await self._client.call("beat", worker, count, self._cursor, time.time() if now is None else now)
+        news = [] if said is None else [msgpack.packb(said)]
+        at = time.time() if now is None else now
+        answer = await self._client.call("beat", worker, count, self._cursor, at, *news)
         if answer == b"GONE":
             return None
         epoch, cursor, flat = answer

@@ -18,11 +18,13 @@ local function hello(a)
   return tonumber(redis.call('GET', key('epoch')) or '0')
 end
 
--- beat: {worker, count, cursor, now} -> {epoch, next cursor, {worker, count, …}}: some of all workers; or 'GONE'
+-- beat: {worker, count, cursor, now, what it says of itself now, if that has changed} -> {epoch, next cursor, {worker, count, …}}:
+-- some of all workers; or 'GONE'
 local function beat(a)
   local count = tonumber(redis.call('HGET', K.beats, a[1]) or 'gone')
   if not count then return 'GONE' end
   S.collect(a[4], SEEN)
+  if a[5] then redis.call('HSET', key('said'), a[1], a[5]) end
   if a[2] > count then redis.call('HSET', K.beats, a[1], string.format('%.0f', a[2])) end
   local some = redis.call('HSCAN', K.beats, a[3], 'COUNT', SEEN)
   return { tonumber(redis.call('GET', key('epoch')) or '0'), some[1], some[2] }
