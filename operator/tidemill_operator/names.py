@@ -1,4 +1,4 @@
-"""The names by which objects in Kubernetes know us: the group of our kinds, and what labels, annotations and finalizers begin with.
+"""The names by which objects in Kubernetes know us: the group of our kinds, and what labels and finalizers begin with.
 
 `GROUP` is the one place that says it; definitions, chart, manifests and samples are made from it.
 """
