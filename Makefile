@@ -49,6 +49,10 @@ $(STAMP): $(BIN)/uv pyproject.toml uv.lock
 run: $(STAMP)  ## the example "should I install this package?" over ten packages
 	@$(PY) examples/shouldi/run.py
 
+.PHONY: tutorial
+tutorial: $(STAMP)  ## climb the tutorial's ladder: measure every rung, draw the plots (ARGS="--help" for choices)
+	@PYTHONPATH=examples/tutorial $(PY) examples/tutorial/climb.py $(ARGS)
+
 .PHONY: test
 test: $(STAMP)  ## install, run all tests, fail below the wanted coverage
 	@$(BIN)/pytest --cov --cov-report=term $(ARGS)

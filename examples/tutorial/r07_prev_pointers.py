@@ -23,7 +23,7 @@ __all__ = ["BaseEvent", "Director", "download", "lineage", "tell"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BaseEvent:
-    """Something that happened to a file. ``prev`` is what it follows from, ``at`` when it was, in seconds since 1970."""
+    """Something that happened to a file: ``prev`` is what it follows from, ``at`` when, in seconds since 1970."""
 
     number: int
     prev: "BaseEvent | None" = field(default=None, repr=False)

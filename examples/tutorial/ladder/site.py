@@ -149,8 +149,8 @@ class Site:
         await answer.prepare(request)
         for at in range(0, len(body), _CHUNK):
             part = body[at : at + _CHUNK]
-            await answer.write(part)
             await asyncio.sleep(len(part) / self.settings.bandwidth)
+            await answer.write(part)
         await answer.write_eof()
         return answer
 

@@ -1,0 +1,91 @@
+"""Plots of what was measured: time and memory over the number of requests, and one metric against another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib import ticker
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ladder.measure import RUNGS
+
+__all__ = ["draw"]
+
+Row = Mapping[str, Any]
+
+_OVER = {
+    "seconds": "seconds from start to finish",
+    "memory": "MiB of all processes at their highest",
+    "cpu": "seconds of processor time",
+}
+_AGAINST = (("seconds", "memory"), ("seconds", "cpu"), ("cpu", "memory"))
+
+
+def _value(row: Row, metric: str) -> float:
+    return float(row[metric]) / 2**20 if metric == "memory" else float(row[metric])
+
+
+def draw(rows: Iterable[Row], folder: Path) -> list[Path]:
+    """Write all plots into a folder and return their paths."""
+    found = list(rows)
+    folder.mkdir(parents=True, exist_ok=True)
+    latencies = sorted({float(row["latency"]) for row in found})
+    drawn = [_over(found, metric, latencies, folder) for metric in _OVER]
+    return drawn + [_against(found, one, other, latencies, folder) for one, other in _AGAINST]
+
+
+def _axes(latencies: Sequence[float], title: str) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(6.4 * len(latencies), 4.8))
+    axes = figure.subplots(1, len(latencies), squeeze=False, sharey=True)
+    figure.suptitle(title)
+    for axis, latency in zip(axes[0], latencies, strict=True):
+        axis.set_title(f"the site answers after {latency * 1000:g} ms")
+        axis.grid(True, alpha=0.3)
+    return figure, list(axes[0])
+
+
+def _logarithmic(axis: Axes, across: str, up: str) -> None:
+    """Scale both axes by powers, with plain numbers beside them."""
+    axis.set(xscale="log", yscale="log", xlabel=across, ylabel=up)
+    for each in (axis.xaxis, axis.yaxis):
+        each.set_major_formatter(ticker.FormatStrFormatter("%g"))
+        each.set_minor_formatter(ticker.NullFormatter())
+
+
+def _saved(figure: Figure, path: Path) -> Path:
+    figure.tight_layout()
+    figure.savefig(path, dpi=80, metadata={"Software": None})
+    return path
+
+
+def _over(rows: Sequence[Row], metric: str, latencies: Sequence[float], folder: Path) -> Path:
+    figure, axes = _axes(latencies, f"{_OVER[metric]}, over the number of requests")
+    for axis, latency in zip(axes, latencies, strict=True):
+        for rung in RUNGS:
+            points = sorted(
+                (row["requests"], _value(row, metric))
+                for row in rows
+                if row["rung"] == rung and row["latency"] == latency and not row["failed"]
+            )
+            if points:
+                axis.plot(*zip(*points, strict=True), marker="o", markersize=3, label=rung)
+        _logarithmic(axis, "requests", _OVER[metric])
+    axes[-1].legend(fontsize="small")
+    return _saved(figure, folder / f"{metric}.png")
+
+
+def _against(rows: Sequence[Row], one: str, other: str, latencies: Sequence[float], folder: Path) -> Path:
+    most = max(row["requests"] for row in rows)
+    figure, axes = _axes(latencies, f"{_OVER[one]}, against {_OVER[other]}, for {most} requests")
+    for axis, latency in zip(axes, latencies, strict=True):
+        for rung in RUNGS:
+            for row in rows:
+                if (row["rung"], row["latency"], row["requests"]) == (rung, latency, most) and not row["failed"]:
+                    place = _value(row, one), _value(row, other)
+                    axis.scatter(*place)
+                    axis.annotate(rung, place, textcoords="offset points", xytext=(4, 4), fontsize="small")
+        _logarithmic(axis, _OVER[one], _OVER[other])
+    return _saved(figure, folder / f"{one}-{other}.png")
