@@ -2,7 +2,8 @@
 lost with one that has died, and ends them in good order. It runs no user code, so nothing that operations do stops it.
 
 A worker has one life under one id. When its lease is over, its runners are killed before others take what they held,
-and it begins again under another id. Neighbours: `beats`, `process` (one runner), `kernel`, `memory`, `health`.
+and it begins again under another id. Neighbours: `beats`, `process` (one runner), `kernel`, `memory`,
+`tidemill.runtime.health`.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.mail import patiently
 from tidemill.backends.redis.workers import RedisWorkers, runner_of
 from tidemill.errors import StoreError, StoreUnavailable
+from tidemill.runtime.health import Health
 from tidemill_worker import memory
 from tidemill_worker.beats import Beating, LeaseLost
-from tidemill_worker.health import Health
 from tidemill_worker.kernel import DeathTimer, boottime
 from tidemill_worker.metrics import Metrics
 from tidemill_worker.process import RunnerProcess, how_it_ended

@@ -1,7 +1,8 @@
-"""The worker over HTTP: /livez, /readyz and /metrics.
+"""A process of a cluster over HTTP: /livez, /readyz and /metrics.
 
-`/livez` fails when the worker should be started anew, `/readyz` when it takes no work, and both say why. A store that
-is away for a while is no reason to start anew: a new process would not find it sooner.
+`/livez` fails when the process should be started anew, `/readyz` when it does not do all it should, and both say why. A
+store that is away for a while is no reason to start anew: a new process would not find it sooner. Workers and the
+operator serve this.
 """
 
 from __future__ import annotations
