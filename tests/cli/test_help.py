@@ -69,7 +69,11 @@ def test_every_verb_has_help_with_examples(verb: str, cli: Callable[..., Any]) -
 def test_every_verb_has_an_example_and_every_module_of_a_verb_is_listed() -> None:
     assert all(examples(verb) for verb in VERBS)
     folder = Path(sys.modules["tidemill.cli.group"].__file__ or "").parent
-    with_command = {path.stem for path in folder.glob("*.py") if "\ndef command(" in path.read_text()}
+    files = {
+        **{path.stem: path for path in folder.glob("*.py")},
+        **{p.parent.name: p for p in folder.glob("*/__init__.py")},
+    }
+    with_command = {name for name, path in files.items() if "\ndef command(" in path.read_text()}
     assert with_command == set(VERBS)
 
 

@@ -76,7 +76,7 @@ async def test_what_it_picks_from_may_be_given_in_its_exported_form() -> None:
 
 
 async def test_defaults_and_configurations_of_the_inner_operations_hold() -> None:
-    spec = Definition("get_single_spec", "generic", default=["year", "gone"])
+    spec = Definition("get_single_spec", "array", default=["year", "gone"])
     own = GetSingle.op._replace(inputs={"spec": spec}, instance_name="own")
     flow = remapping(own, seed=[], configs={"own": {"nostrict": ["gone"]}})
     flow.configs["remap"].dataflow.implementations["get_single"] = GetSingle.imp

@@ -9,8 +9,8 @@ from tidemill import DataFlow, Definition, Input, MemoryOrchestrator, OperationF
 
 T = TypeVar("T")
 
-SINGLE = Definition("get_single_spec", "generic")
-MULTI = Definition("get_multi_spec", "generic")
+SINGLE = Definition("get_single_spec", "array")
+MULTI = Definition("get_multi_spec", "array")
 
 
 async def listed(things: AsyncIterable[T]) -> list[T]:

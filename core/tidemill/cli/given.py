@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tidemill.model.input import Input
     from tidemill.plan.plan import Plan
 
-__all__ = ["CONTEXT", "INPUTS_HELP", "Given", "flow_options", "given"]
+__all__ = ["CONTEXT", "INPUTS_HELP", "Given", "compiled", "flow_options", "given"]
 
 CONTEXT = "default"
 """The name of the one context of a run without a file of inputs."""
@@ -80,13 +80,13 @@ def given(
     first context is opened.
     """
     source = open_source(flow, allow_remote=allow_remote)
-    plan = _compiled(source, here)
+    plan = compiled(source, here)
     sets, total = _input_sets(source, plan, arguments, file, name)
     _few_enough(source, total, file)
     return Given(source.dataflow, sets, total)
 
 
-def _compiled(source: Source, here: bool) -> Plan:
+def compiled(source: Source, here: bool) -> Plan:
     """Say what is wrong with the data flow, with the lines of its file, before anything is run; return its plan."""
     from tidemill.errors import InvalidFlow
     from tidemill.plan.compile import compile_plan

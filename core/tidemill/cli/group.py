@@ -20,6 +20,7 @@ __all__ = ["VERBS", "tidemill"]
 VERBS = {
     "cancel": "Cancel contexts that are open in a store.",
     "completion": "Print the script that completes tidemill's commands in a shell.",
+    "dataflow": "Create, merge, draw and run data flows with DFFML's commands and options.",
     "dev": "Start a store and workers on this machine, until Ctrl-C.",
     "diagram": "Draw a data flow as Mermaid, DOT or SVG.",
     "doctor": "Check this machine and installation, and say what to do about findings.",

@@ -60,6 +60,8 @@ class Settings:
     slow_inputs: bool = False
     backend: str = "memory"
     durability: str = "always"
+    printer: Printer | None = None
+    """What prints in the place of the one for ``output``."""
 
 
 def execute(dataflow: DataFlow, sets: Iterable[InputSet], settings: Settings) -> int:
@@ -76,7 +78,7 @@ class _Run:
 
     def __init__(self, dataflow: DataFlow, settings: Settings) -> None:
         self.dataflow, self.settings = dataflow, settings
-        self.printer: Printer = printer(settings.output)
+        self.printer: Printer = settings.printer or printer(settings.output)
         self.display: Display = display(
             settings.progress, quiet=settings.level < 0, total=settings.total, streams=settings.output != "table"
         )

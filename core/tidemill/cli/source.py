@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tidemill.formats.load import LoadedFlow
     from tidemill.model.dataflow import DataFlow
 
-__all__ = ["FLOW_HELP", "Source", "open_source"]
+__all__ = ["FLOW_HELP", "Source", "open_source", "search"]
 
 FLOW_HELP = """FLOW is a file (.json, .yaml), module:attribute (a DataFlow, or a function without arguments that returns
 one), or, with --allow-remote, an http(s) URL. Modules are looked for in the folder of the file, in the current folder,
@@ -56,7 +56,7 @@ class Source:
 
         folders = [os.getcwd(), *([self.folder] if self.folder is not None else [])]
         for folder in folders:
-            _search(folder)
+            search(folder)
         looked = f"modules are looked for in {', '.join(dict.fromkeys(reversed(folders)))} and among what is installed"
         alike: dict[tuple[str, str], list[tuple[str, str]]] = {}
         for instance, operation in sorted(self.dataflow.operations.items()):
@@ -74,18 +74,18 @@ class Source:
         return self.file.locate(listed) if self.file is not None and listed else list(listed)
 
 
-def open_source(flow: str, *, allow_remote: bool = False) -> Source:
-    """Return the data flow that ``flow`` stands for.
+def open_source(flow: str, *, allow_remote: bool = False, format: str | None = None) -> Source:
+    """Return the data flow that ``flow`` stands for; a file is read as ``format`` says, or as its suffix does.
 
     Raises `InvalidDocument` and `InvalidFlow` for what a file says, `LoadError` if a module gives no data flow.
     """
     if _URL.match(flow):
         return _from_url(flow, allow_remote=allow_remote)
-    if _MODULE.fullmatch(flow) and not os.path.exists(flow):
+    if format is None and _MODULE.fullmatch(flow) and not os.path.exists(flow):
         return Source(_from_module(flow))
     from tidemill.formats.load import load_flow
 
-    loaded = load_flow(flow)
+    loaded = load_flow(flow, format=format)
     return Source(loaded.dataflow, loaded, os.path.dirname(os.path.abspath(flow)))
 
 
@@ -106,7 +106,7 @@ def _from_module(name: str) -> DataFlow:
     from tidemill.model.dataflow import DataFlow
 
     module_name, _, attribute = name.partition(":")
-    _search(os.getcwd())
+    search(os.getcwd())
     found: Any = _called(name, f"importing {module_name}", lambda: importlib.import_module(module_name))
     for part in attribute.split("."):
         if not hasattr(found, part):
@@ -120,7 +120,7 @@ def _from_module(name: str) -> DataFlow:
     return found
 
 
-def _search(folder: str) -> None:
+def search(folder: str) -> None:
     """Let modules be imported from a folder before all others, as Python does with that of a script."""
     if folder not in sys.path:
         sys.path.insert(0, folder)

@@ -60,9 +60,12 @@ def _refuse_wrong_seeds(dataflow: DataFlow) -> None:
         raise InvalidFlow(problems)
 
 
-def load_flow(source: str | os.PathLike[str], *, limits: ReadLimits = DEFAULT_LIMITS) -> LoadedFlow:
-    """Return the data flow in a file with what else the file says; raises as `load` does."""
-    return flow_of(read_document(source, limits=limits))
+def load_flow(
+    source: str | os.PathLike[str], *, format: str | None = None, limits: ReadLimits = DEFAULT_LIMITS
+) -> LoadedFlow:
+    """Return the data flow in a file with what else the file says; raises as `load` does. ``format`` is that of the
+    file ("json" or "yaml") where its name does not say it."""
+    return flow_of(read_document(source, format=format, limits=limits))
 
 
 def flow_of(document: Document) -> LoadedFlow:

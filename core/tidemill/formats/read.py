@@ -57,13 +57,15 @@ def parse_document(
     return Document(value, source, chosen, text, warnings)
 
 
-def read_document(path: str | os.PathLike[str], *, limits: ReadLimits = DEFAULT_LIMITS) -> Document:
-    """Return the document in a ``.json``, ``.yaml`` or ``.yml`` file.
+def read_document(
+    path: str | os.PathLike[str], *, format: str | None = None, limits: ReadLimits = DEFAULT_LIMITS
+) -> Document:
+    """Return the document in a ``.json``, ``.yaml`` or ``.yml`` file, or in any file that is of this ``format``.
 
     Raises `InvalidDocument`: UnknownFormat, FileNotFound, NotAFile, FileUnreadable, or what `parse_document` raises.
     """
     source = os.fspath(path)
-    chosen = format_of(source)
+    chosen = format or format_of(source)
     if chosen is None:
         suffix = Path(source).suffix
         said = f'the suffix "{suffix}" is none that is read' if suffix else "it has no suffix that tells its format"

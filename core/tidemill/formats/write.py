@@ -15,7 +15,7 @@ from tidemill.errors import TidemillError, pointer, shown
 from tidemill.formats.bounds import DEFAULT_LIMITS, has_surrogate
 from tidemill.model.dataflow import DataFlow
 
-__all__ = ["plain_data", "to_json", "to_yaml"]
+__all__ = ["plain_data", "to_json", "to_yaml", "yaml_text"]
 
 
 def to_json(dataflow: DataFlow, *, linked: bool = False) -> str:
@@ -29,10 +29,14 @@ def to_json(dataflow: DataFlow, *, linked: bool = False) -> str:
 
 def to_yaml(dataflow: DataFlow, *, linked: bool = False) -> str:
     """Return the data flow as YAML that readers of YAML 1.1 and 1.2 understand alike; raises as `to_json` does."""
+    return yaml_text(plain_data(dataflow.export(linked=linked)))
+
+
+def yaml_text(data: Any, *, width: int = 120) -> str:
+    """Return plain data as YAML, in lines of about ``width`` characters, that all readers of YAML understand alike."""
     import yaml
 
-    data = plain_data(dataflow.export(linked=linked))
-    return str(yaml.dump(data, Dumper=_dumper(), sort_keys=True, allow_unicode=True, width=120))
+    return str(yaml.dump(data, Dumper=_dumper(), sort_keys=True, allow_unicode=True, width=width))
 
 
 def _dumper() -> Any:

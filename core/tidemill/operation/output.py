@@ -82,7 +82,7 @@ class _Getting(OperationImplementationContext):
 
 @op(
     name="get_single",
-    inputs={"spec": Definition("get_single_spec", "generic")},
+    inputs={"spec": Definition("get_single_spec", "array")},
     outputs={"output": Definition("get_single_output", "map")},
     stage=Stage.OUTPUT,
     config_cls=GetSingleConfig,
@@ -102,7 +102,7 @@ class GetSingle(_Getting):
 
 @op(
     name="get_multi",
-    inputs={"spec": Definition("get_multi_spec", "generic")},
+    inputs={"spec": Definition("get_multi_spec", "array")},
     outputs={"output": Definition("get_multi_output", "map")},
     stage=Stage.OUTPUT,
     config_cls=GetMultiConfig,
