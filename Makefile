@@ -58,13 +58,18 @@ test: $(STAMP)  ## install, run all tests, fail below the wanted coverage
 	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
 
 .PHONY: check
-check: $(STAMP)  ## lint, format, types, import contracts, size budgets, names in the Lua
+check: $(STAMP)  ## lint, format, types, import contracts, size budgets, names in the Lua, definitions of the kinds
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(PY) tools/budgets.py
 	@$(PY) tools/lua.py
+	@$(PY) -m tidemill_operator.kinds --check
+
+.PHONY: generate
+generate: $(STAMP)  ## make the definitions of the kinds, for chart and manifests, out of the models
+	@$(PY) -m tidemill_operator.kinds --write
 
 .PHONY: format
 format: $(STAMP)  ## sort imports and format, in place

@@ -270,7 +270,10 @@ def test_warnings_are_said_unless_quiet(cli: Cli, tmp_path: Path) -> None:
 
 def test_inputs_inside_the_document_are_run(cli: Cli, tmp_path: Path) -> None:
     flow = (FLOWS / "flow.yaml").read_text()
-    spec = "".join(f"  {line}\n" for line in f"{flow}inputs:\n  a: {{name: Ada}}\n  g: {{name: [Grace]}}".splitlines())
+    spec = "".join(
+        f"  {line}\n"
+        for line in f"{flow}inputs:\n- values: {{name: Ada}}\n- context: g\n  inputs: [{{definition: name, value: Grace}}]".splitlines()
+    )
     (tmp_path / "f.yaml").write_text(f"apiVersion: tidemill.alt/v1alpha1\nkind: DataFlow\nspec:\n{spec}")
     monkeypatched = cli("run", str(tmp_path / "f.yaml"), "-q", "-o", "jsonl", cwd=FLOWS)
     assert monkeypatched.code == 0
@@ -281,7 +284,7 @@ def test_inputs_inside_the_document_are_run(cli: Cli, tmp_path: Path) -> None:
     )
     bad = cli("run", str(tmp_path / "f.yaml"), cwd=FLOWS)
     assert bad.code == 3
-    assert bad.err.startswith("error: TypeMismatch at /spec/inputs/a/name/0\n")
+    assert bad.err.startswith("error: TypeMismatch at /spec/inputs/0/values/name/0\n")
 
 
 def test_large_integers_and_whole_floats_arrive_as_they_were_written(cli: Cli, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_an_unknown_field_names_the_nearest_one() -> None:
         (operation(inputs={"u": {**URL, "spec": {"name": "S", "type": {}, "types": {}}}}),
          "/operations/a/inputs/u/spec/type", "types"),
         ({**operation(), "flow": {"a": {"input": {}}}}, "/flow/a/input", "inputs"),
-        ({**operation(), "limits": {"parameterSets": 1}}, "/limits/parameterSets", "parameter_sets"),
+        ({**operation(), "limits": {"parameter_set": 1}}, "/limits/parameter_set", "parameter_sets"),
         ({**operation(), "seed": [{"value": 1, "definition": URL, "orgin": "x"}]}, "/seed/0/orgin", "origin"),
         ({**operation(), "forward": {"books": {}}}, "/forward/books", "book"),
         (wrapped(operation() | {"opertions": {}}), "/spec/opertions", "operations"),
@@ -226,11 +226,41 @@ def test_a_long_value_is_cut_in_the_message() -> None:
 
 
 def test_the_wrapper_of_kubernetes_is_taken_off() -> None:
-    found = shaped(wrapped({**operation(), "inputs": {"c": {"URL": "x"}}}, status={"conditions": []}))
+    inputs = [{"context": "c", "values": {"URL": "x"}}, {"context": "", "values": {"URL": "y"}}]
+    found = shaped(wrapped({**operation(), "inputs": inputs}, status={"conditions": []}))
     assert found.prefix == "/spec"
     assert found.name == "n"
-    assert found.inputs == {"c": {"URL": "x"}}
+    assert found.inputs == [{"context": "c", "values": {"URL": "x"}}, {"values": {"URL": "y"}}]
     assert found.said == operation()
+
+
+def test_what_only_a_cluster_needs_is_passed_over() -> None:
+    said = {"pools": [{"name": "default"}], "suspend": True, "optimize": {"for": "speed"}, "inputs": []}
+    found = shaped(wrapped({**operation(), **said}))
+    assert (found.said, found.inputs) == (operation(), None)
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason", "path", "said"),
+    [
+        ({**operation(), "poolz": []}, "UnknownField", "/spec/poolz", 'did you mean "pools"?'),
+        ({"dataFlowFrom": {"configMapKeyRef": {}}}, "OnlyInCluster", "/spec/dataFlowFrom", "give the file that was"),
+        ({**operation(), "inputs": {"c": {}}}, "TypeMismatch", "/spec/inputs", "tidemill convert FLOW --to object"),
+        ({**operation(), "inputs": [{"URL": 1}]}, "UnknownField", "/spec/inputs/0/URL", "values"),
+    ],
+)
+def test_what_a_wrapped_data_flow_cannot_say(spec: Any, reason: str, path: str, said: str) -> None:
+    found = problem(wrapped(spec))
+    assert found[:2] == (reason, path)
+    assert said in found[2]
+
+
+def test_fields_of_two_words_have_two_spellings() -> None:
+    one = {"operations": {"a": {"name": "m:a", "conditions_mode": "any", "instance_name": "a"}}, "limits": {
+        "parameter_sets": 1, "value_bytes": 2, "value_depth": 3, "subflow_depth": 4}}  # fmt: skip
+    other = {"operations": {"a": {"name": "m:a", "conditionsMode": "any", "instanceName": "a"}}, "limits": {
+        "parameterSets": 1, "valueBytes": 2, "valueDepth": 3, "subflowDepth": 4}}  # fmt: skip
+    assert shaped(other).said == shaped(one).said == one
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ Neighbours: `schema` has the shape, `read` the document, `load` makes the data f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,10 @@ from tidemill.formats.read import Document, lines_of
 from tidemill.model.primitives import type_name
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel, ValidationError
+    from pydantic import BaseModel
     from pydantic_core import ErrorDetails
 
-__all__ = ["FlowDocument", "check_shape", "locate"]
+__all__ = ["FlowDocument", "check_shape", "locate", "shape_problems"]
 
 _EXPECTED = {
     "dict_type": "a mapping",
@@ -57,16 +58,31 @@ def check_shape(document: Document) -> FlowDocument:
     if not isinstance(value, dict):
         message = f"expected a mapping with the key operations, got {type_name(value)} {shown(value)}"
         raise InvalidFlow(locate([Problem("TypeMismatch", "", message)], document))
-    prefix, name = "", ""
     if "apiVersion" in value or "kind" in value:
-        _check(schema.WrappedFlow, value, document, "")
-        prefix, name = "/spec", str(value.get("metadata", {}).get("name", ""))
-        value = value["spec"]
-    linked = value.get("linked", False)
-    _check(schema.LinkedFlow if linked is True else schema.PlainFlow, value, document, prefix)
+        return _wrapped(document, value)
+    _check(schema.LinkedFlow if value.get("linked") is True else schema.PlainFlow, value, document, "")
     said = {key: part for key, part in value.items() if key != "inputs"}
-    said["operations"] = {name: _renamed(operation) for name, operation in value["operations"].items()}
-    return FlowDocument(document, said, value.get("inputs"), prefix, name)
+    return FlowDocument(document, _renamed(said), value.get("inputs"))
+
+
+def _wrapped(document: Document, value: dict[str, Any]) -> FlowDocument:
+    from tidemill.formats import schema
+
+    _check(schema.WrappedFlow, value, document, "")
+    prefix, name, spec = "/spec", str(value.get("metadata", {}).get("name", "")), value["spec"]
+    if spec.get("dataFlowFrom") is not None and not spec.get("operations"):
+        message = "the data flow is in a ConfigMap of a cluster; give the file that was put there"
+        raise InvalidFlow(locate([Problem("OnlyInCluster", "/dataFlowFrom", message)], document, prefix))
+    if isinstance(spec.get("inputs"), dict):
+        message = (
+            "in an object for Kubernetes inputs are a list of {context, values} or {context, inputs}, got a mapping of "
+            "contexts; `tidemill convert FLOW --to object` rewrites that of a file without apiVersion"
+        )
+        raise InvalidFlow(locate([Problem("TypeMismatch", "/inputs", message)], document, prefix))
+    _check(schema.LinkedSpec if spec.get("linked") is True else schema.PlainSpec, spec, document, prefix)
+    said = {key: part for key, part in spec.items() if key not in schema.ClusterPart.model_fields}
+    inputs = [{key: part for key, part in each.items() if part != ""} for each in spec.get("inputs") or ()]
+    return FlowDocument(document, _renamed(said), inputs or None, prefix, name)
 
 
 def locate(problems: Iterable[Problem], document: Document, prefix: str = "") -> list[Problem]:
@@ -78,25 +94,42 @@ def locate(problems: Iterable[Problem], document: Document, prefix: str = "") ->
     for problem, path in moved:
         line = lines.get(path)
         where = f" ({document.source}, line {line})" if line else f" ({document.source})"
-        found.append((line or 0, Problem(problem.reason, path, problem.message + where)))
+        found.append((line or 0, Problem(problem.reason, path, problem.message + (where if document.source else ""))))
     return [problem for _, problem in sorted(found, key=lambda pair: pair[0])]
 
 
-def _renamed(operation: Mapping[str, Any]) -> dict[str, Any]:
-    return {"conditions_mode" if key == "conditionsMode" else key: value for key, value in operation.items()}
+_SPELT = {
+    camel: re.sub("[A-Z]", lambda found: f"_{found.group().lower()}", camel)
+    for camel in ("conditionsMode", "instanceName", "parameterSets", "valueBytes", "valueDepth", "subflowDepth")
+}
+
+
+def _renamed(said: dict[str, Any]) -> dict[str, Any]:
+    """Return the data flow with the fields that have two spellings in that of the exported form."""
+
+    def spelt(part: Mapping[str, Any]) -> dict[str, Any]:
+        return {_SPELT.get(key, key): value for key, value in part.items()}
+
+    renamed = {**said, "operations": {name: spelt(operation) for name, operation in said["operations"].items()}}
+    if said.get("limits"):
+        renamed["limits"] = spelt(said["limits"])
+    return renamed
 
 
 def _check(model: type[BaseModel], value: Any, document: Document, prefix: str) -> None:
+    if problems := shape_problems(model, value):
+        raise InvalidFlow(locate(problems, document, prefix))
+
+
+def shape_problems(model: type[BaseModel], value: Any) -> list[Problem]:
+    """Return what keeps ``value`` from being what ``model`` describes, each finding with its place."""
     from pydantic import ValidationError
 
     try:
         model.model_validate(value)
     except ValidationError as error:
-        raise InvalidFlow(locate(_problems(model, error), document, prefix)) from None
-
-
-def _problems(model: type[BaseModel], error: ValidationError) -> list[Problem]:
-    return [_problem(model, details) for details in error.errors(include_url=False)]
+        return [_problem(model, details) for details in error.errors(include_url=False)]
+    return []
 
 
 def _problem(model: type[BaseModel], details: ErrorDetails) -> Problem:

@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,6 +35,7 @@ _FLOAT = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?(?:nan|inf|infinity)", re.IGNORECASE)
 _BOOL = {"true": True, "True": True, "false": False, "False": False}
 _ITEM_KEYS = {"definition", "value", "origin", "uid"}
+_RECORD_KEYS = {"context", "inputs", "values"}
 _ROWS = {".jsonl": read_json_lines, ".ndjson": read_json_lines, ".csv": read_csv}
 
 
@@ -147,9 +149,9 @@ def document_sets(
     """Yield the input sets that plain data says.
 
     A mapping goes from the names of contexts to their inputs; a list has one context in each element, bare or as
-    ``{"context": name, "inputs": …}``, and ``prefix-N`` names those without a name. The inputs of a context are a
-    mapping from definitions to a value, or to a list of values, or a list of ``{"definition", "value", "origin"}``.
-    The paths of errors begin with ``root``.
+    ``{"context": name, "inputs": …}`` or ``{"context": name, "values": …}``, and ``prefix-N`` names those without a
+    name. The inputs of a context are a mapping from definitions to a value, or to a list of values, or a list of
+    ``{"definition", "value", "origin"}``; ``values`` are always a mapping. The paths of errors begin with ``root``.
     """
     if isinstance(value, Mapping):
         for name, said in value.items():
@@ -164,13 +166,21 @@ def document_sets(
 
 
 def _record(said: Any, definitions: Mapping[str, Definition], path: str, name: str) -> InputSet:
-    if isinstance(said, Mapping) and "inputs" in said and set(said) <= {"context", "inputs"}:
+    if isinstance(said, Mapping) and _is_record(said, definitions):
         given = said.get("context", name)
         if not isinstance(given, str) or not given:
             message = f"the name of a context is a text that is not empty, not {type_name(given)} {shown(given)}"
             raise InvalidInput(message, reason="TypeMismatch", path=f"{path}/context")
-        return _input_set(given, path, _inputs(said["inputs"], definitions, f"{path}/inputs"))
+        parts = (_inputs(said[key], definitions, f"{path}/{key}") for key in ("values", "inputs") if key in said)
+        return _input_set(given, path, chain.from_iterable(parts))
     return _input_set(name, path, _inputs(said, definitions, path))
+
+
+def _is_record(said: Mapping[str, Any], definitions: Mapping[str, Definition]) -> bool:
+    """Say whether a mapping says the inputs of a context under keys of ours, and is not itself the inputs."""
+    if not set(said) <= _RECORD_KEYS:
+        return False
+    return "inputs" in said or ("values" in said and "values" not in definitions)
 
 
 def _input_set(name: str, where: str, found: Iterable[tuple[str, Input]]) -> InputSet:
@@ -209,6 +219,9 @@ def _takes_several(definition: Definition) -> bool:
 
 
 def _item(item: Any, definitions: Mapping[str, Definition], path: str) -> Input:
+    if isinstance(item, Mapping) and item.get("valueFrom") is not None and "value" not in item:
+        message = "the value is in a ConfigMap of a cluster; write it as `value`, or give the inputs with --inputs"
+        raise InvalidInput(message, reason="OnlyInCluster", path=f"{path}/valueFrom")
     if not isinstance(item, Mapping) or not {"definition", "value"} <= set(item) <= _ITEM_KEYS:
         message = f"expected a mapping with definition and value (and origin, uid, if wanted), got {shown(item)}"
         raise InvalidInput(message, reason="TypeMismatch", path=path)
@@ -271,13 +284,14 @@ class InputFile:
     def _stdin(self) -> Iterator[tuple[InputSet, str]]:
         # Through a reader of its own: an interpreter that ends aborts when a thread still waits within sys.stdin.
         with open(sys.stdin.fileno(), "rb", closefd=False) as file:
-            yield from self._rows(file, "stdin", ".jsonl")
+            yield from self.rows(file, "stdin", ".jsonl")
 
     def _file(self, suffix: str) -> Iterator[tuple[InputSet, str]]:
         with open_regular(self.source) as file:
-            yield from self._rows(file, self.source, suffix)
+            yield from self.rows(file, self.source, suffix)
 
-    def _rows(self, file: IO[bytes], source: str, suffix: str) -> Iterator[tuple[InputSet, str]]:
+    def rows(self, file: IO[bytes], source: str, suffix: str) -> Iterator[tuple[InputSet, str]]:
+        """Yield the input set of each line of an open file, and its place; ``suffix`` is ``.jsonl`` or ``.csv``."""
         label = Path(source).name
         for row in _ROWS[suffix](file, source):
             where, name = f"{source}:{row.line}", f"{label}:{row.line}"

@@ -1,7 +1,8 @@
 """The shape of a data flow file, as pydantic models.
 
 Only the shape: whether the names in it exist is the plan's to say. Importing this module imports pydantic, which
-happens when the first file is read. Neighbour: `document`, which turns pydantic's findings into ours.
+happens when the first file is read. Neighbours: `document`, which turns pydantic's findings into ours, and
+`tidemill_operator.kinds`, which makes the schema of the same file for Kubernetes out of these models.
 """
 
 from __future__ import annotations
@@ -12,7 +13,31 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-__all__ = ["API_VERSION", "KIND", "NAME_LENGTH", "LinkedFlow", "PlainFlow", "WrappedFlow", "hidden_characters"]
+__all__ = [
+    "API_VERSION",
+    "KIND",
+    "NAME_LENGTH",
+    "ClusterPart",
+    "DefinitionPart",
+    "FileFlow",
+    "FlowPart",
+    "ForwardPart",
+    "InputPart",
+    "InputSetPart",
+    "LimitsPart",
+    "LinkedDefinitionPart",
+    "LinkedFlow",
+    "LinkedSpec",
+    "Name",
+    "OperationPart",
+    "Part",
+    "PlainFlow",
+    "PlainSpec",
+    "SeedPart",
+    "SpecPart",
+    "WrappedFlow",
+    "hidden_characters",
+]
 
 API_VERSION = "tidemill.alt/v1alpha1"
 KIND = "DataFlow"
@@ -78,13 +103,19 @@ Source = Annotated[Any, AfterValidator(_source)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class _Part(BaseModel):
+def _spelt(name: str) -> AliasChoices:
+    """Return the spellings of a field: that of the exported form, and that of Kubernetes."""
+    first, *rest = name.split("_")
+    return AliasChoices(name, first + "".join(word.capitalize() for word in rest))
+
+
+class Part(BaseModel):
     """What all parts of the file have in common: nothing is converted, nothing unknown is passed over."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
-class SpecPart(_Part):
+class SpecPart(Part):
     """The fields of a structured value."""
 
     name: Name
@@ -92,7 +123,7 @@ class SpecPart(_Part):
     defaults: dict[str, Any] = {}
 
 
-class DefinitionPart(_Part):
+class DefinitionPart(Part):
     """A definition that is written in place."""
 
     name: Name
@@ -115,7 +146,7 @@ class LinkedDefinitionPart(DefinitionPart):
 Reference = TypeVar("Reference")  # the name of a definition in a linked file, else a DefinitionPart
 
 
-class OperationPart(_Part, Generic[Reference]):
+class OperationPart(Part, Generic[Reference]):
     """An operation, under its instance name."""
 
     name: Name
@@ -124,12 +155,10 @@ class OperationPart(_Part, Generic[Reference]):
     stage: Literal["processing", "cleanup", "output"] = "processing"
     conditions: list[Reference] = []
     expand: list[str] = []
-    instance_name: Name | None = None
+    instance_name: Name | None = Field(None, validation_alias=_spelt("instance_name"))
     validator: bool = False
     retry: Annotated[int, Field(ge=0)] = 0
-    conditions_mode: Literal["all", "any"] = Field(
-        "all", validation_alias=AliasChoices("conditions_mode", "conditionsMode")
-    )
+    conditions_mode: Literal["all", "any"] = Field("all", validation_alias=_spelt("conditions_mode"))
     pool: Name = "default"
     executor: Literal["loop", "thread", "process", "subprocess"] | None = None
     concurrency: Count | None = None
@@ -137,7 +166,7 @@ class OperationPart(_Part, Generic[Reference]):
     backoff: Annotated[float, Field(ge=0)] = 0.1
 
 
-class SeedPart(_Part, Generic[Reference]):
+class SeedPart(Part, Generic[Reference]):
     """An input that every context starts with."""
 
     value: Any
@@ -146,32 +175,34 @@ class SeedPart(_Part, Generic[Reference]):
     uid: str = ""
 
 
-class FlowPart(_Part):
+class FlowPart(Part):
     """Where the inputs of one operation come from."""
 
     inputs: dict[str, list[Source]] = {}
     conditions: list[Source] = []
 
 
-class ForwardPart(_Part, Generic[Reference]):
+class ForwardPart(Part, Generic[Reference]):
     """What is passed on into data flows that operations run."""
 
     book: dict[str, list[Reference]] = {}
 
 
-class LimitsPart(_Part):
+class LimitsPart(Part):
     """What one context may grow to."""
 
     inputs: Count | None = None
-    parameter_sets: Count | None = None
+    parameter_sets: Count | None = Field(None, validation_alias=_spelt("parameter_sets"))
     outputs: Count | None = None
-    value_bytes: Count | None = None
-    value_depth: Count | None = None
-    subflow_depth: Count = 16
+    value_bytes: Count | None = Field(None, validation_alias=_spelt("value_bytes"))
+    value_depth: Count | None = Field(None, validation_alias=_spelt("value_depth"))
+    subflow_depth: Count = Field(16, validation_alias=_spelt("subflow_depth"))
     contexts: Count | None = None
 
 
-class _Flow(_Part, Generic[Reference]):
+class FileFlow(Part, Generic[Reference]):
+    """What a data flow says, in either form."""
+
     operations: dict[Name, OperationPart[Reference]]
     seed: list[SeedPart[Reference]] = []
     flow: dict[str, FlowPart] | None = None
@@ -181,21 +212,67 @@ class _Flow(_Part, Generic[Reference]):
     inputs: Any = None
 
 
-class PlainFlow(_Flow[DefinitionPart]):
+class PlainFlow(FileFlow[DefinitionPart]):
     """A data flow in which every definition is written in place."""
 
     linked: bool = False
     definitions: dict[Name, DefinitionPart] = {}
 
 
-class LinkedFlow(_Flow[Name]):
+class LinkedFlow(FileFlow[Name]):
     """A data flow that names its definitions."""
 
     linked: Literal[True]
     definitions: dict[Name, LinkedDefinitionPart] = {}
 
 
-class WrappedFlow(_Part):
+class InputPart(Part):
+    """An input in an object for Kubernetes; its value may be somewhere else in the cluster."""
+
+    definition: Name
+    value: Any = None
+    valueFrom: Any = None
+    origin: Name = "seed"
+    uid: str = ""
+
+
+Item = TypeVar("Item")
+Set = TypeVar("Set")
+
+
+class InputSetPart(Part, Generic[Item]):
+    """The inputs of one context in an object for Kubernetes: one by one, or by definition."""
+
+    context: str = ""
+    inputs: list[Item] = []
+    values: dict[Name, Any] = {}
+
+
+class ClusterPart(Part, Generic[Set]):
+    """What an object says to the operator alone; whoever runs its data flow elsewhere passes it over."""
+
+    inputs: list[Set] = []
+    inputsFrom: Any = None
+    dataFlowFrom: Any = None
+    pools: Any = None
+    replicas: Any = None
+    optimize: Any = None
+    retention: Any = None
+    historyLimits: Any = None
+    strict: Any = None
+    suspend: Any = None
+    ttlSecondsAfterFinished: Any = None
+
+
+class PlainSpec(ClusterPart[InputSetPart[InputPart]], PlainFlow):
+    """The ``spec`` of an object whose data flow has its definitions in place."""
+
+
+class LinkedSpec(ClusterPart[InputSetPart[InputPart]], LinkedFlow):
+    """The ``spec`` of an object whose data flow names its definitions."""
+
+
+class WrappedFlow(Part):
     """The form in which a data flow is given to Kubernetes; ``spec`` is checked by itself."""
 
     apiVersion: Literal["tidemill.alt/v1alpha1"]
