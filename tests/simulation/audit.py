@@ -23,7 +23,7 @@ FIELDS = (
     "id", "name", "plan", "strict", "stage", "failed_stage", "held", "closed", "open", "leased", "backlog", "taken",
     "promised", "inputs", "given", "numbers", "visible", "holding", "depth", "parent", "place", "owner", "failure",
     "lineage", "box_first", "box_next", "results", "failures", "notes", "satisfied", "opened", "sealed", "forgiven",
-    "aux", "kids", "turns",
+    "aux", "kids", "turns", "group",
 )  # fmt: skip
 READS = {b"hash": "HGETALL", b"list": "LRANGE", b"zset": "ZRANGE", b"set": "SMEMBERS", b"string": "GET"}
 REST = {b"list": (0, -1), b"zset": (0, -1)}
@@ -139,7 +139,9 @@ class Audit:
 
     def _held(self) -> None:
         held = {
-            (r, *field.decode().split(" ")): int(n) for r, f in self.shard.of("held").items() for field, n in f.items()
+            (r, *field.decode().split(" ")): int(n.split(b" ")[0])
+            for r, f in self.shard.of("held").items()
+            for field, n in f.items()
         }
         leased = {
             (record.runner, context.id, record.id): record.leases
@@ -182,7 +184,8 @@ class Audit:
 
     def _dispatched(self) -> None:
         """What is dispatched waits in one place; what is delayed has a time."""
-        waiting = Counter(tuple(entry[:2]) for kind in ("ready", "parked") for _, entry in self.shard.listed(kind))
+        lists = ("ready", "parked", "aside")
+        waiting = Counter(tuple(entry[:2]) for kind in lists for _, entry in self.shard.listed(kind))
         delayed = Counter(tuple(entry[:2]) for _, entry in self.shard.listed("delayed"))
         for context in self.contexts.values():
             for record in context.records.values():

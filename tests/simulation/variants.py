@@ -151,7 +151,7 @@ VARIANTS = (
     ),
     Variant(
         "a context that its owner opens again is another's",
-        "return own(a[1], a[6][1]) and 'OK' or 'DUPLICATE'",
+        "return own(a[1], owner[1]) and 'OK' or 'DUPLICATE'",
         "return 'DUPLICATE'",
     ),
     Variant(

@@ -6,7 +6,8 @@ Neighbours: `orchestrator.redis` (which waits), `backends.redis.endings` (which 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from functools import partial
 
 from tidemill.backends.redis.backend import RedisBackend
 from tidemill.errors import ContextLimitExceeded, TidemillError
@@ -25,18 +26,21 @@ Sent = tuple[str, asyncio.Future[None]] | Exception | None
 
 
 async def submit(
-    backend: RedisBackend, dataflow: DataFlow, *sets: InputSets, strict: bool = True
+    backend: RedisBackend, dataflow: DataFlow, *sets: InputSets, strict: bool = True, group: str = ""
 ) -> AsyncGenerator[str, None]:
-    """Open a context for each input set and yield its name when the store has it, in their order.
+    """Open a context for each input set and yield its name when the store has it, in their order. They are of a
+    ``group``, if it has a name; see `backends.redis.groups`.
 
     Raises `InvalidFlow`, `LoadError` (PlanNotStored: it holds code that only this process has), `InvalidInput`,
-    `DuplicateContext`, `ContextLimitExceeded`, all when the names of what has been opened have been yielded.
+    `DuplicateContext`, `ContextClosed` (the group has been cancelled), `ContextLimitExceeded`, all when the names of
+    what has been opened have been yielded.
     """
     plan = compile_plan(dataflow)
     await backend.publish(plan)
     await backend.flows.get(plan.digest)
+    begin = partial(backend.begin, strict=strict, group=group)
     sent, room = asyncio.Queue[Sent](), asyncio.Semaphore(ON_THE_WAY)
-    feeding = asyncio.create_task(_feed(backend, plan, sets, strict, sent, room))
+    feeding = asyncio.create_task(_feed(begin, plan, sets, sent, room))
     refused: list[Exception] = []
     try:
         while (one := await sent.get()) is not None:
@@ -62,7 +66,11 @@ async def submit(
 
 
 async def _feed(
-    backend: RedisBackend, plan: Plan, sets: InputSets, strict: bool, sent: asyncio.Queue[Sent], room: asyncio.Semaphore
+    begin: Callable[..., asyncio.Future[None]],
+    plan: Plan,
+    sets: InputSets,
+    sent: asyncio.Queue[Sent],
+    room: asyncio.Semaphore,
 ) -> None:
     """Send contexts as they come, however long the next one is waited for; then what went wrong, or None."""
     limit, opened = plan.limits.contexts, 0
@@ -74,7 +82,7 @@ async def _feed(
                 opened += 1
                 name = (await ctx.handle()).as_string()
                 await room.acquire()
-                done = backend.begin(name, plan, inputs, _unheard, strict=strict)
+                done = begin(name, plan, inputs, _unheard)
                 done.add_done_callback(_seen)
                 sent.put_nowait((name, done))
     except Exception as error:

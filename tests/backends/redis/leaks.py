@@ -10,6 +10,7 @@ from redis import Redis
 
 from tests.contract.clock import Clock
 from tidemill.backends.redis.backend import RedisBackend
+from tidemill.backends.redis.groups import RedisGroups
 from tidemill.errors import ContextClosed
 from tidemill.networks.implementations import Completed, Report
 
@@ -17,6 +18,7 @@ __all__ = ["LASTING", "end_all", "left_in"]
 
 LASTING = (
     "plan", "flow", "serial", "counts", "refused", "running", "epoch", "corrupt",  # of the shard
+    "group", "done", "grouped", "samples",  # of groups, until they are dropped
     "idle", "wake", "runners", "beats", "said", "last",  # of workers
     "ended", "inbox", "letters", "due",  # of whoever is to hear of an end, until its retention is over
 )  # fmt: skip
@@ -41,12 +43,15 @@ async def end_all(backend: RedisBackend, clock: Clock, look: Redis) -> None:
     for held in text(look.scan_iter(f"{tag}:held:*", count=1000)):
         await backend.implementations.lose(held.removeprefix(f"{tag}:held:"))
     reports: list[Report] = []
+    for group in text(look.scan_iter(f"{tag}:group:*", count=1000)):
+        await RedisGroups(backend.client).resume(group.removeprefix(f"{tag}:group:"))
     for _ in range(MOST):
         leased = await backend.implementations.cycle("sweeper", reports, 64)
         reports = [Completed(one, None, (), one.leases) for one in leased]
         if not leased and not clock.advance():
             break
     assert not look.hlen(f"{tag}:names"), f"contexts that do not end: {text(look.hkeys(f'{tag}:names'))}"
+    await RedisGroups(backend.client).chores()
     running = {field.decode(): int(many) for field, many in look.hgetall(f"{tag}:running").items()}  # type: ignore[union-attr]
     assert not any(running.values()), f"places that nobody gave back: {running}"
     leaked = left_in(look, tag)

@@ -106,14 +106,22 @@ class RedisBackend:
         return wired
 
     async def open(
-        self, context: str, plan: Plan, inputs: Sequence[Input], *, strict: bool = True, hold: bool = False
+        self,
+        context: str,
+        plan: Plan,
+        inputs: Sequence[Input],
+        *,
+        strict: bool = True,
+        hold: bool = False,
+        group: str = "",
     ) -> None:
-        """Open a context with its first inputs; see `networks.backend`."""
+        """Open a context with its first inputs; see `networks.backend`. ``group``: it is counted, suspended and
+        cancelled together with the others of that; see `groups`. Raises `ContextClosed` if that has been cancelled."""
         await self.publish(plan)
         if context in self._endings:
             raise duplicate(context)
         ending: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        await self.begin(context, plan, inputs, ending.set_result, strict=strict, hold=hold)
+        await self.begin(context, plan, inputs, ending.set_result, strict=strict, hold=hold, group=group)
         self._endings[context] = ending
 
     def begin(
@@ -125,11 +133,12 @@ class RedisBackend:
         *,
         strict: bool = True,
         hold: bool = False,
+        group: str = "",
     ) -> asyncio.Future[None]:
         """Open a context of a plan that has been published, along with others that are opened now; return what is done
         when the store has it. ``ended`` is called with what `ending_of` reads. Raises `InvalidInput`."""
         offers = self.wired[plan.digest].first(inputs)
-        return self.mail.submit([context, plan.digest, offers, strict, hold, self._lineage], ended)
+        return self.mail.submit([context, plan.digest, offers, strict, hold, self._lineage, group], ended)
 
     async def add(self, context: str, inputs: Sequence[Input]) -> int:
         """Add inputs to a context that lives, and return how many were new."""

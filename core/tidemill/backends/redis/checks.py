@@ -50,6 +50,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     name: arguments
     for names, arguments in {
         "DEL EXISTS GET HGETALL HKEYS HLEN HVALS INCR LLEN LPOP MGET PERSIST SCARD SMEMBERS STRLEN UNLINK ZCARD": (),
+        "SPOP": ("1",),
         "APPEND LPOS LPUSH RPUSH SADD SET SISMEMBER SREM ZREM ZSCORE": ("value",),
         "HDEL HEXISTS HGET HMGET HSTRLEN": ("field",),
         "HINCRBY HSET HSETNX ZADD ZINCRBY": ("1", "1"),

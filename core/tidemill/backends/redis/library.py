@@ -18,6 +18,8 @@ FILES = (
     "packing",
     "state",
     "writing",
+    "chores",
+    "groups",
     "blobs",
     "quarantine",
     "inputs",
@@ -29,6 +31,7 @@ FILES = (
     "identities",
     "redundancy",
     "locks",
+    "counting",
     "implementations",
     "holding",
     "leases",
@@ -47,6 +50,9 @@ FILES = (
     "work",
     "looking",
     "watching",
+    "clearing",
+    "grouping",
+    "together",
     "workers",
 )
 

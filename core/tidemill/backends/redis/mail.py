@@ -111,8 +111,9 @@ class Mailbox:
     # -- out --------------------------------------------------------------------------------------------------------
 
     def submit(self, request: list[Any], ended: Callable[[bytes], None]) -> asyncio.Future[None]:
-        """Open a context: ``request`` is {name, plan digest, offers, strict, hold, lineage}. Return what is done when
-        the store has it, or raises `DuplicateContext`; ``ended`` is called with its ending, not before."""
+        """Open a context: ``request`` is {name, plan digest, offers, strict, hold, lineage, group}. Return what is done
+        when the store has it, or raises `DuplicateContext` or `ContextClosed` (RunCancelled: its group is cancelled);
+        ``ended`` is called with its ending, not before."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if request[0] in self._expected:
             self._refuse("", done, duplicate(request[0]))
@@ -145,7 +146,8 @@ class Mailbox:
                     if not done.done():
                         done.set_result(None)
                 elif answer != b"LATER":
-                    self._refuse(request[0], done, duplicate(request[0]))
+                    refused = cancelled if answer == b"CANCELLED" else duplicate
+                    self._refuse(request[0], done, refused(request[0]))
             self.listen()
 
     async def _with_plans(self, batch: Sequence[tuple[list[Any], asyncio.Future[None]]], answers: Any) -> list[bytes]:
@@ -237,6 +239,12 @@ class Mailbox:
                 if self._expected or self._idle:  # nothing that was read is still to be said
                     await put_down(task)
                 await asyncio.gather(task, return_exceptions=True)
+
+
+def cancelled(name: str) -> ContextClosed:
+    """Return the error of a context whose group has been cancelled, or is being dropped."""
+    said = f'the context "{name}" is of a group that has been cancelled, and takes no more contexts'
+    return ContextClosed(said, reason="RunCancelled")
 
 
 def duplicate(name: str) -> DuplicateContext:

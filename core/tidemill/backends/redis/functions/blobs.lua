@@ -7,7 +7,7 @@
 -- id, the ending of a context, a copy of one; `uploads`, `trash`: what is elsewhere and may be deleted there.
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: B.missing, B.hold, B.drop, B.share, B.hand_on, B.ending, B.letter
+-- Returns: B.missing, B.hold, B.drop, B.drop_some, B.share, B.hand_on, B.ending, B.letter
 
 local B = {}
 
@@ -49,6 +49,12 @@ function B.drop(holder)
   if #names == 0 then return end
   for _, name in ipairs(names) do let_go(name) end
   redis.call('DEL', key('holds', holder))
+end
+
+-- let go of some of what a holder has -> how many are left
+function B.drop_some(holder, most)
+  for _, name in ipairs(redis.call('SPOP', key('holds', holder), most)) do let_go(name) end
+  return redis.call('SCARD', key('holds', holder))
 end
 
 -- all that one holder has, another has too

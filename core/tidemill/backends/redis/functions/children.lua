@@ -51,7 +51,7 @@ function C.open(c, r, children)
       known.children[#known.children + 1] = id
       R.keep(c, known)
       S.open(id, { name = name, plan = child[2], strict = child[3], parent = parent, place = at, depth = c.depth + 1,
-        lineage = c.lineage }, child[4], hold)
+        lineage = c.lineage, group = c.group }, child[4], hold)
     end
   end
   if #children == 0 then

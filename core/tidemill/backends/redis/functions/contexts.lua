@@ -35,26 +35,6 @@ local function publish(a)
   return 'OK'
 end
 
--- whether the owner has opened this context: then it says so again, because it has not heard of it
-local function own(name, owner)
-  if owner == '' then return false end
-  local id = redis.call('HGET', K.names, name)
-  if id then return context(id).owner[1] == owner end
-  return cmsgpack.unpack(redis.call('HGET', key('ended'), name))[10] == owner
-end
-
--- open: {name, plan digest, offers, strict, hold, owner (see keeping), lineage} -> 'OK', 'PLAN' (publish it first) or 'DUPLICATE'
-local function open(a)
-  if redis.call('HEXISTS', K.names, a[1]) == 1 or redis.call('HEXISTS', key('ended'), a[1]) == 1 then
-    return own(a[1], a[6][1]) and 'OK' or 'DUPLICATE'
-  end
-  if not plan_of(a[2]) then return 'PLAN' end
-  local id = tostring(redis.call('INCR', K.serial))
-  P.tally('opened')
-  S.open(id, { name = a[1], plan = a[2], strict = a[4], owner = a[6], lineage = a[7] }, a[3], a[5])
-  return 'OK'
-end
-
 -- a context that takes inputs, or nil and why there is none
 local function taking(name)
   local c, gone = found(name)

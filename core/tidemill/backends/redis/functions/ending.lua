@@ -62,6 +62,6 @@ function S.finish(c)
     C.ended(c.parent, c.place, ending)
   else
     if redis.call('EXISTS', key('holds', c.id)) == 1 then B.hand_on(c.id, B.ending(c.name)) end
-    S.keep(c, ending)
+    S.keep(c, ending, failures[1])
   end
 end

@@ -4,17 +4,30 @@
 --
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: P.hold_nothing, P.hold, P.write_held
+-- Returns: P.hold_nothing, P.hold, P.lapsed, P.write_held
 
 local held = {}     -- worker -> parameter set -> the number of its lease, false: not any more; of this call
 
 function P.hold_nothing() held = {} end  -- what a call that broke off has noted is not so
 
--- note that a worker holds a parameter set under a number, or (false) that it does not any more
+-- note that a worker holds a parameter set under a number, or (false) that it does not any more; where it takes a place of its
+-- operation the plan of that goes along, as the place is to be given back also when the context is gone
 function P.hold(c, r, lease)
   local sets = held[r.worker] or {}
   held[r.worker] = sets
-  sets[c.id .. ' ' .. r.id] = lease
+  local limited = lease and c.p.ops[R.op_of(r.id) + 1].concurrency > 0
+  sets[c.id .. ' ' .. r.id] = limited and lease .. ' ' .. c.plan or lease
+end
+
+-- of a context that is no more a runner holds nothing any longer, nor a place of its operation
+function P.lapsed(worker, id, set)
+  local entry = id .. ' ' .. set
+  if held[worker] and held[worker][entry] ~= nil then return end  -- it has ended in this call
+  local said = redis.call('HGET', key('held', worker), entry)
+  if not said then return end
+  redis.call('HDEL', key('held', worker), entry)
+  local plan = string.match(said, ' (%S+)$')
+  if plan then P.freed(plan, R.op_of(set)) end
 end
 
 function P.write_held()

@@ -5,67 +5,77 @@
 --
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: P.begin, P.count, P.tally, P.dispatch, P.freed, P.share, P.ring, P.flush
+-- Returns: P.begin, P.dispatch, P.freed, P.unpark, P.share, P.ring, P.flush
+
+local PASSED = 64   -- entries that are passed over for one place, where most are of contexts that have failed
 
 local fresh = {}    -- pool -> what became ready in this call, oldest first
-local counted = {}  -- plan -> word -> operation -> how many in this call
 
 -- an entry of a list: context, parameter set, and the plan where the operation runs only so often at once
 local function parts(entry) return string.match(entry, '^(%d+) (%S+) ?(%S*)$') end
 
 function P.begin()
-  fresh, counted = {}, {}
+  fresh = {}
+  P.count_nothing()
   P.hold_nothing()
+  G.begin()
 end
 
-local function count(of, what, op)
-  local words = counted[of] or {}
-  local many = words[what] or {}
-  counted[of], words[what] = words, many
-  many[op] = (many[op] or 0) + 1
-end
-
-function P.count(c, op, what) count(c.plan, what, op) end
-
--- contexts that nobody but a user has opened: opened, succeeded, failed
-function P.tally(what) count('contexts', what, '') end
-
-function P.dispatch(c, r)
+-- counted: it has been said before that it is dispatched; false: it is put aside, as its group is held up
+function P.dispatch(c, r, counted)
   local op = R.op_of(r.id)
   local operation = c.p.ops[op + 1]
   r.state = 'dispatched'
   R.keep(c, r)
+  if G.stands(c.group) then
+    G.aside(c, r, counted)
+    return false
+  end
   local entry = c.id .. ' ' .. r.id
   if operation.concurrency > 0 then
     entry = entry .. ' ' .. c.plan  -- what it takes a place of, also when its context is gone
     local field = c.plan .. ' ' .. op
     if tonumber(redis.call('HGET', K.running, field) or '0') >= operation.concurrency then
-      redis.call('RPUSH', key('parked', c.plan, op), entry)
-      return
+      redis.call('RPUSH', key('parked', c.plan, op), counted and entry .. '!' or entry)
+      return true
     end
     redis.call('HINCRBY', K.running, field, 1)
   end
-  P.count(c, op, 'dispatched')
+  if not counted then P.count(c, op, 'dispatched') end
   local ready = fresh[operation.pool] or {}
   fresh[operation.pool] = ready
   ready[#ready + 1] = entry
+  return true
 end
 
 -- one of an operation with a limit has ended, or will never start
 function P.freed(plan, op)
-  if plan_of(plan).ops[op + 1].concurrency == 0 then return end
+  local known = plan_of(plan)
+  if known and known.ops[op + 1].concurrency == 0 then return end
   redis.call('HINCRBY', K.running, plan .. ' ' .. op, -1)
-  local entry = redis.call('LPOP', key('parked', plan, op))
-  while entry do
+  if known then P.unpark(plan, op) end
+end
+
+-- what has waited longest for a place of its operation gets it, if there is one
+function P.unpark(plan, op)
+  local limit, field = plan_of(plan).ops[op + 1].concurrency, plan .. ' ' .. op
+  for _ = 1, PASSED do
+    if tonumber(redis.call('HGET', K.running, field) or '0') >= limit then return end
+    local entry = redis.call('LPOP', key('parked', plan, op))
+    if not entry then return end
     local id, set = parts(entry)
     local other = id and context(id)
     local r = other and S.sound(id, R.record, other, set)
     if r and r.state == 'dispatched' and other.stage == other.p.ops[op + 1].stage then
-      P.dispatch(other, r)
-      return
+      P.dispatch(other, r, string.sub(entry, -1) == '!')
     end
-    entry = redis.call('LPOP', key('parked', plan, op))
   end
+  X.push('unpark', plan, op)
+end
+
+function X.DO.unpark(plan, op)
+  P.unpark(plan, op)
+  return true
 end
 
 -- how much of what waits a worker may take: while others of its pool have nothing to do, all are to get some
@@ -103,12 +113,7 @@ function P.flush()
       P.ring(pool, #ready)
     end
   end
-  for of, words in pairs(counted) do
-    for what, many in pairs(words) do
-      for op, by in pairs(many) do
-        redis.call('HINCRBY', key('counts'), of .. ' ' .. (op == '' and '' or op .. ' ') .. what, by)
-      end
-    end
-  end
+  P.write_counts()
+  G.flush()
   P.write_held()
 end

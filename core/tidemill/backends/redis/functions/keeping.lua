@@ -7,32 +7,40 @@
 -- retention that has not begun: time comes from outside, with who collects.
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: S.keep, S.forget, S.collect
+-- Returns: S.tell, S.keep, S.forget, S.collect
 
 local function number(value) return string.format('%.17g', value) end
 
--- the end of a context that nobody here has opened belongs to its parent; this is for all others
-function S.keep(c, ending)
-  local name, owner = c.name, c.owner
-  local due = { number(-owner[2]), 'c' .. name }
-  local function tell(who)
-    redis.call('RPUSH', key('inbox', who), name)
-    due[#due + 1], due[#due + 2] = due[1], 'i' .. who
+-- put the name of a context into the inboxes of those who wait for its end
+function S.tell(c)
+  local owner = c.owner
+  local due = number(-owner[2])
+  for at = 1, #owner do
+    if at >= 4 or (at == 1 and owner[1] ~= '' and not owner[3]) then
+      redis.call('RPUSH', key('inbox', owner[at]), c.name)
+      redis.call('ZADD', key('due'), due, 'i' .. owner[at])
+    end
   end
+end
+
+-- the end of a context that nobody here has opened belongs to its parent; this is for all others
+function S.keep(c, ending, sample)
+  local name, owner, how = c.name, c.owner, c.failure == '' and 'succeeded' or 'failed'
   redis.call('HSET', key('ended'), name, ending)
-  if owner[1] ~= '' and not owner[3] then tell(owner[1]) end
   for at = 4, #owner do
     redis.call('HSET', key('letters', owner[at]), name, ending)
     B.share(B.ending(name), B.letter(owner[at], name))
-    tell(owner[at])
   end
-  redis.call('ZADD', key('due'), unpack(due))
-  P.tally(c.failure == '' and 'succeeded' or 'failed')
+  S.tell(c)
+  redis.call('ZADD', key('due'), number(-owner[2]), 'c' .. name)
+  P.tally(how)
+  if c.group ~= '' then G.ended(name, c.group, how, c.failure ~= '' and c.failure or sample) end
 end
 
 function S.forget(name)
   redis.call('ZREM', key('due'), 'c' .. name)
   B.drop(B.ending(name))
+  G.forget(name)
   return redis.call('HDEL', key('ended'), name)
 end
 

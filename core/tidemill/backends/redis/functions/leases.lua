@@ -46,6 +46,11 @@ local function lease_known(id, set, plan, worker, out, turns)
     P.freed(c.plan, op)
     return
   end
+  if G.stands(c.group) then
+    G.aside(c, r, true)
+    P.freed(c.plan, op)
+    return
+  end
   out[#out + 1] = leased(c, r, worker)
   if M.thirsty(c) then S.guarded(c, function() M.expand(c) end) end
 end

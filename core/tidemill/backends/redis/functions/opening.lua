@@ -37,6 +37,7 @@ end
 function S.open(id, fields, offers, hold)
   local c = new_context(id, fields)
   redis.call('HSET', K.names, c.name, id)
+  if c.group ~= '' and c.parent == '' then G.opened(c) end
   c.held = hold
   S.guarded(c, function()
     local seeds = store(c, c.p.seeds)

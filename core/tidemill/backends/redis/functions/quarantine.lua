@@ -39,7 +39,8 @@ function S.quarantine(id, c, why)
   local name = c and c.name or name_of(id)
   redis.call('RENAME', key('c', id), key('corrupt', id))
   redis.call('EXPIRE', key('corrupt', id), WEEK)
-  B.drop(id)
+  X.push('corrupt', id)
+  X.push('holds', id)
   loaded[id] = false
   if not name then return end
   redis.call('HDEL', K.names, name)
@@ -50,7 +51,7 @@ function S.quarantine(id, c, why)
   if c and c.parent ~= '' then
     C.ended(c.parent, c.place, ending)
   else
-    S.keep({ id = id, name = name, owner = owner, failure = failure }, ending)
+    S.keep({ id = id, name = name, owner = owner, failure = failure, group = G.of(name) }, ending)
   end
 end
 

@@ -90,7 +90,6 @@ end
 
 local function settle(worker, report, now)
   local c = context(report[2], 'p' .. report[3])
-  if not c then redis.call('HDEL', key('held', worker), report[2] .. ' ' .. report[3]) end
   local r = P.holds(c, report[3], worker, report[4])
   if r then KIND[report[1]](c, r, report[5], report[6], report[7], now) end
 end
@@ -99,6 +98,7 @@ end
 function P.settle(worker, report, now)
   if report[2] and report[3] then
     S.sound(report[2], settle, worker, report, now)
+    if not loaded[report[2]] then P.lapsed(worker, report[2], report[3]) end
   else
     redis.call('INCR', key('refused'))  -- of something that was never leased
   end

@@ -8,7 +8,7 @@
 -- Returns: begin, key, plan_of, new_context, context, put, get, drop, forget, and the tables of the networks
 
 -- one table for each network and verb, so that they may call each other whatever their order in the library
-local I, O, M, R, L, P, S, C, W = {}, {}, {}, {}, {}, {}, {}, {}, {}
+local I, O, M, R, L, P, S, C, W, G, X = {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}
 
 local K = {}        -- keys of this call's shard
 local loaded = {}   -- context id -> context, for the length of one call
@@ -42,7 +42,7 @@ local function new_context(id, fields)
   local c = { id = id, stage = 'processing', failed_stage = '', held = false, closed = false, open = 0, leased = 0, backlog = 0,
     taken = 0, promised = 0, inputs = 0, given = 0, numbers = 0, visible = -1, holding = {}, depth = 0, parent = '', place = 0,
     owner = '', failure = '', lineage = false, box_first = 0, box_next = 0, results = 0, failures = 0, notes = {},
-    satisfied = {}, opened = {}, sealed = {}, forgiven = { 0, 0 }, aux = {}, kids = {}, turns = 0,
+    satisfied = {}, opened = {}, sealed = {}, forgiven = { 0, 0 }, aux = {}, kids = {}, turns = 0, group = '',
     set = {}, read = {}, gone = {}, heads = {}, dirty = true }
   for name, value in pairs(fields) do c[name] = value end
   c.hash, c.p = K.context .. id, plan_of(c.plan)

@@ -8,13 +8,37 @@
 -- Returns: what stands above each function
 
 local PIECE = 128   -- endings of each kind that one call looks after
+-- whether the owner has opened this context: then it says so again, because it has not heard of it
+local function own(name, owner)
+  if owner == '' then return false end
+  local id = redis.call('HGET', K.names, name)
+  if id then return context(id).owner[1] == owner end
+  return cmsgpack.unpack(redis.call('HGET', key('ended'), name))[10] == owner
+end
 
--- submit: {owner, {{name, plan digest, offers, strict, hold, lineage}…}, seconds of retention, whether the owner wants to hear
--- nothing of ends, now} -> {for each what `open` answers}
+-- a context: {name, plan digest, offers, strict, hold, lineage, group} -> 'OK', 'PLAN' (publish it first), 'DUPLICATE', or
+-- 'CANCELLED': its group is; owner: see keeping
+local function open(a, owner)
+  local group = a[7] or ''
+  if redis.call('HEXISTS', K.names, a[1]) == 1 or redis.call('HEXISTS', key('ended'), a[1]) == 1 then
+    return own(a[1], owner[1]) and 'OK' or 'DUPLICATE'
+  end
+  local state = G.state(group)
+  if state == 'cancelled' or state == 'dropped' then return 'CANCELLED' end
+  if not plan_of(a[2]) then return 'PLAN' end
+  local id = tostring(redis.call('INCR', K.serial))
+  P.tally('opened')
+  S.open(id, { name = a[1], plan = a[2], strict = a[4], owner = owner, lineage = a[6], group = group }, a[3], a[5])
+  return 'OK'
+end
+
+-- submit: {owner, {{name, plan digest, offers, strict, hold, lineage, group}…}, seconds of retention, whether the owner wants to
+-- hear nothing of ends, now} -> {for each 'OK', 'PLAN' (publish it first), 'DUPLICATE', or 'CANCELLED': its group is}
 local function submit(a)
   local out = {}
+  X.work()
   S.collect(a[5], PIECE)
-  for at, one in ipairs(a[2]) do out[at] = open({ one[1], one[2], one[3], one[4], one[5], { a[1], a[3], a[4] }, one[6] }) end
+  for at, one in ipairs(a[2]) do out[at] = open(one, { a[1], a[3], a[4] }) end
   return out
 end
 

@@ -30,6 +30,7 @@ local function cycle(a)
   local out, more = W.repeated(a[1], a[6])
   if not out then
     if lacks_plans(a[3]) then return 'PLAN' end
+    X.work()
     P.due(a[5])
     for _, report in ipairs(a[3]) do P.settle(a[1], report, a[5]) end
     out, more = P.lease(a[1], a[2], a[4])
