@@ -57,7 +57,7 @@ class OrchestratorContext(abc.ABC):
         self.contexts: dict[str, BaseInputSetContext] = {}
         self.counts = {"open": 0, "succeeded": 0, "failed": 0}
         self.room = asyncio.Event()
-        self.news = asyncio.Event()
+        self.runs: set[Run] = set()
         self.crash: BaseException | None = None
 
     @abc.abstractmethod
@@ -85,7 +85,8 @@ class OrchestratorContext(abc.ABC):
     def crashed(self, error: BaseException) -> None:
         """Take note of an error of the engine itself: the run cannot go on, and has to say so."""
         self.crash = error
-        self.news.set()
+        for run in self.runs:
+            run.news.set()
         self.room.set()
 
     async def run(
@@ -124,6 +125,7 @@ class OrchestratorContext(abc.ABC):
         Raises `InvalidInput` and `DuplicateContext` for what cannot be opened: the rest is cancelled then.
         """
         run = self.begin(self.strict if strict is None else strict, halt)
+        self.runs.add(run)
         feeding = asyncio.create_task(run.feed(normalised(sets, ctx)))
         try:
             async with closing(run.endings(feeding)) as endings:
@@ -133,6 +135,7 @@ class OrchestratorContext(abc.ABC):
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
             await run.abandon()
+            self.runs.discard(run)
 
 
 class Run(abc.ABC):
@@ -143,6 +146,7 @@ class Run(abc.ABC):
         self.strict = strict
         self.most = most
         self.ended: deque[Outcome] = deque()
+        self.news = asyncio.Event()  # its own: of a thousand runs only the one whose context has ended wakes up
         self._halt = halt
         self._open: dict[str, tuple[BaseInputSetContext, float]] = {}
         self._limit = octx.plan.limits.contexts
@@ -203,7 +207,7 @@ class Run(abc.ABC):
         if self._open.pop(name, None) is not None:
             self.octx.counts["open"] -= 1
             self.octx.contexts.pop(name, None)
-            self.octx.news.set()
+            self.news.set()
             self.octx.room.set()
 
     def settled(self, ending: Ending) -> None:
@@ -214,17 +218,17 @@ class Run(abc.ABC):
         octx.counts["open"] -= 1
         octx.counts["failed" if ending.failure is not None else "succeeded"] += 1
         self.ended.append(outcome_of(ending, ctx, time.monotonic() - began))
-        octx.news.set()
+        self.news.set()
         octx.room.set()
 
     async def endings(self, feeding: asyncio.Task[None]) -> AsyncIterator[Outcome]:
         """Yield outcomes until everything that was fed has ended."""
         octx = self.octx
-        feeding.add_done_callback(lambda task: octx.news.set())
+        feeding.add_done_callback(lambda task: self.news.set())
         halted = None if self._halt is None else asyncio.create_task(self._cancel_at(self._halt, feeding))
         try:
             while True:
-                octx.news.clear()
+                self.news.clear()
                 if octx.crash is not None:
                     raise octx.crash
                 while self.ended:
@@ -235,7 +239,7 @@ class Run(abc.ABC):
                         feeding.result()
                     if not self._open:
                         return
-                await octx.news.wait()
+                await self.news.wait()
         finally:
             if halted is not None:
                 halted.cancel()
@@ -254,8 +258,8 @@ class Run(abc.ABC):
         if self.octx.crash is None:
             await self._cancel_open()
         while self._open and self.octx.crash is None:
-            self.octx.news.clear()
-            await self.octx.news.wait()
+            self.news.clear()
+            await self.news.wait()
 
 
 def outcome_of(ending: Ending, ctx: BaseInputSetContext, elapsed: float = 0.0) -> Outcome:
