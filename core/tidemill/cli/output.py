@@ -1,6 +1,6 @@
 """What a run prints on standard output: a table, JSON, or JSON lines, each as contexts end.
 
-Neighbours: `running` hands over the outcomes, `values` makes text of what is in them.
+Neighbours: `running` hands over the outcomes, `formats.values` makes text of what is in them.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tidemill.cli.errors import one_line
-from tidemill.cli.values import as_json, as_text, jsonable
 from tidemill.errors import shown
+from tidemill.formats.values import as_json, as_text, jsonable
 
 if TYPE_CHECKING:
     from tidemill.orchestrator.outcome import Outcome

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tidemill.cli.errors import one_line, visible
-from tidemill.cli.values import as_json
+from tidemill.formats.values import as_json
 
 if TYPE_CHECKING:
     from rich.table import Table

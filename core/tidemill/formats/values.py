@@ -1,4 +1,7 @@
-"""Results as JSON and as short text, whatever Python objects they are made of. Neighbour: `output`."""
+"""Results as JSON and as short text, whatever Python objects they are made of.
+
+Neighbours: the command line prints them, `serving` answers with them.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.cli.values import as_json, as_text, jsonable
+from tidemill.formats.values import as_json, as_text, jsonable
 
 
 class Point(NamedTuple):
