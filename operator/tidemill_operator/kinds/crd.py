@@ -180,7 +180,7 @@ def _root(kind: Kind) -> dict[str, Any]:
             "kind": {"type": "string", "maxLength": 63},
             "metadata": {"type": "object"},
             "spec": {"description": "What is wanted."} | schema_of(kind.spec, FLOW),
-            "status": {"description": "What the operator says of it."} | schema_of(kind.status),
+            "status": {"description": "What the operator says of it."} | schema_of(kind.status, defaults=False),
         },
     }
     if kind.rules:

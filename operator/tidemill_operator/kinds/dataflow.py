@@ -11,6 +11,7 @@ from pydantic import Field
 
 from tidemill.formats.schema import ClusterPart, FileFlow, LinkedDefinitionPart, Name, OperationPart
 from tidemill_operator.kinds.base import KindPart, Percent, Seconds
+from tidemill_operator.kinds.flow import OPERATION_NAME
 from tidemill_operator.kinds.pools import MOST_WORKERS, Pools
 from tidemill_operator.kinds.sources import DataFlowSource, GivenInputSet, InputSets, InputsSources
 from tidemill_operator.kinds.structural import Rule
@@ -18,6 +19,7 @@ from tidemill_operator.kinds.structural import Rule
 __all__ = ["Constraints", "DataFlowSpec", "HistoryLimits", "Optimize", "Retention"]
 
 _POOL = "self.operations[name].pool"
+_NAMED = f"name.size() <= 253 && name.matches('{OPERATION_NAME}')"
 _STRANGE = "(!has(self.operations) || !(name in self.operations))"
 _POOLLESS = (
     f"(has({_POOL}) && {_POOL} != 'default' && !(has(self.pools) && self.pools.exists(pool, pool.name == {_POOL})))"
@@ -80,11 +82,18 @@ class DataFlowSpec(KindPart, FileFlow[Any], ClusterPart[GivenInputSet]):
         Rule(
             "!has(self.dataFlowFrom) || "
             f"({_WITHOUT_OPERATIONS} && !has(self.definitions) && !has(self.flow) && !has(self.seed) && "
-            "!has(self.configs) && !has(self.forward) && !has(self.linked))",
+            "!has(self.forward) && !has(self.linked))",  # configs hold any JSON, and a rule cannot see such fields
             "a data flow is in spec or where spec.dataFlowFrom says, not both: with it leave out operations, "
             "definitions, linked, flow, seed, configs and forward",
             field=".dataFlowFrom",
             reason="FieldValueForbidden",
+        ),
+        Rule(
+            f"!has(self.operations) || self.operations.all(name, {_NAMED})",
+            "the name of an operation has 253 characters at most: letters, digits, - _ . : @ +",
+            "'InvalidName: operations are called by letters, digits, - _ . : @ + (253 at most), not %s'"
+            f".format([self.operations.filter(name, !({_NAMED}))])",
+            field=".operations",
         ),
         Rule(
             f"!has(self.flow) || self.flow.all(name, !{_STRANGE})",

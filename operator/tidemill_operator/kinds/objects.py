@@ -104,6 +104,9 @@ def read_object(said: dict[str, Any]) -> DataFlowObject | DataFlowRunObject:
             check_shape(Document(_bare(said), "", "json", "{}"))
         except InvalidFlow as error:
             problems = list(error.problems)
+    if kind is DataFlowObject and not problems and said["spec"].get("dataFlowFrom") and said["spec"].get("configs"):
+        message = "the data flow is where spec.dataFlowFrom says; put the configuration of its operations there too"
+        problems = [Problem("UnexpectedField", "/spec/configs", message)]
     if problems:
         raise InvalidFlow(list(_known_once(problems)))
     made: DataFlowObject | DataFlowRunObject = kind.model_validate(said)

@@ -51,7 +51,7 @@ class SecretKey(KindPart):
 class EnvSource(KindPart):
     """Where the value of a variable comes from."""
 
-    SCHEMA = {"oneOf": [{"required": ["secretKeyRef"]}, {"required": ["configMapKeyRef"]}]}
+    RULES = [Rule("has(self.secretKeyRef) != has(self.configMapKeyRef)", "say one of secretKeyRef and configMapKeyRef")]
 
     secretKeyRef: SecretKey | None = Field(None, description="A key of a Secret.")
     configMapKeyRef: ConfigMapKey | None = Field(None, description="A key of a ConfigMap.")

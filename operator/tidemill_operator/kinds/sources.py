@@ -32,8 +32,6 @@ MOST_SETS = 128
 MOST_FILES = 16
 """Files of inputs that an object names."""
 
-_ONE_OF_THEM = {"oneOf": [{"required": ["configMapKeyRef"]}, {"required": ["url"]}]}
-
 
 class ValueSource(KindPart):
     """Where the value of an input comes from."""
@@ -62,13 +60,17 @@ class InputsSource(KindPart):
 
     RULES = [
         Rule(
+            "has(self.configMapKeyRef) != has(self.url)",
+            "inputs come from a ConfigMap or a url; say one of configMapKeyRef and url",
+            "'inputsFrom %s: say one of configMapKeyRef and url'.format([self.name])",
+        ),
+        Rule(
             "!has(self.secretRef) || has(self.url)",
             "secretRef is for a url",
             "'inputsFrom %s has a secretRef and no url; a ConfigMap needs none'.format([self.name])",
             field=".secretRef",
-        )
+        ),
     ]
-    SCHEMA = _ONE_OF_THEM
 
     name: Label = Field(description="What this source is called; names of its contexts that have none begin with it.")
     configMapKeyRef: ConfigMapKey | None = Field(None, description="A key of a ConfigMap that holds the file.")

@@ -72,12 +72,12 @@ Overlay = Mapping[tuple[str, str], Said]
 """By the name of a model and the name of a field: what is said of it."""
 
 
-def schema_of(model: type[BaseModel], overlay: Overlay | None = None) -> dict[str, Any]:
-    """Return the structural schema of ``model``.
+def schema_of(model: type[BaseModel], overlay: Overlay | None = None, *, defaults: bool = True) -> dict[str, Any]:
+    """Return the structural schema of ``model``; ``defaults`` says whether the API server is to fill them in.
 
     Raises `TypeError` with the place if a field has a type that a structural schema cannot say.
     """
-    return _Maker(overlay or {}).model(model, ())
+    return _Maker(overlay or {}, defaults=defaults).model(model, ())
 
 
 def spellings(name: str, info: FieldInfo) -> list[str]:
@@ -89,14 +89,15 @@ def spellings(name: str, info: FieldInfo) -> list[str]:
 
 
 class _Maker:
-    def __init__(self, overlay: Overlay) -> None:
-        self.overlay = overlay
+    def __init__(self, overlay: Overlay, *, defaults: bool) -> None:
+        self.overlay, self.defaults = overlay, defaults
 
     def model(self, model: type[BaseModel], above: tuple[type[BaseModel], ...]) -> dict[str, Any]:
         if model in above:  # it holds itself, which no structural schema can say
             return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
         properties: dict[str, Any] = {}
         required: list[str] = []
+        rules: list[Rule] = list(getattr(model, "RULES", []))
         for name, info in model.model_fields.items():
             try:
                 made = self._field(model, name, info, (*above, model))
@@ -106,10 +107,11 @@ class _Maker:
             properties.update(dict.fromkeys(names, made))
             if info.is_required():
                 required.extend(names)
+            if len(names) > 1:
+                rules.append(_one_spelling(*names))
         schema: dict[str, Any] = {"type": "object", "properties": properties}
         if required:
             schema["required"] = required
-        rules: list[Rule] = getattr(model, "RULES", [])
         if rules:
             schema["x-kubernetes-validations"] = [rule.export() for rule in rules]
         return schema | dict(getattr(model, "SCHEMA", {}))
@@ -128,7 +130,7 @@ class _Maker:
             for part in ("items", "additionalProperties"):
                 if said.inner and part in schema:
                     schema[part] = {**schema[part], **said.inner}
-        elif not info.is_required() and info.default not in (None, {}, []):
+        elif self.defaults and not info.is_required() and info.default not in (None, {}, []):
             schema["default"] = {} if isinstance(info.default, BaseModel) else info.default  # {} takes its own defaults
         return schema
 
@@ -160,6 +162,12 @@ class _Maker:
             if len(chosen) == 1:
                 return self._type(chosen[0], above)
         raise TypeError(f"a structural schema cannot say {kind!r}; say it with Annotated[Any, Schema(…)]")
+
+
+def _one_spelling(one: str, other: str) -> Rule:
+    return Rule(
+        f"!has(self.{one}) || !has(self.{other})", f"{one} and {other} are two spellings of one field; keep one"
+    )
 
 
 def _type_name(values: tuple[Any, ...]) -> str:
