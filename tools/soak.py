@@ -1,8 +1,9 @@
-"""Kills workers at random, for long: the same as the test suite does, a thousand times instead of forty. Before that it
-plays simulated worlds: fifty thousand instead of two, each from a number that no run before has had.
+"""Plays fifty thousand simulated worlds, then kills workers a thousand times and the server of the store twenty times
+while real processes work: what the test suite does with two thousand worlds, two hundred kills and five.
 
 ``make soak ARGS="--kills 5000 --flows 0"``. Prints what was done and what it came to; exits 1 when a promise is broken.
-The number of a world that goes wrong is kept in tests/simulation/seeds.txt.
+The number of a world that goes wrong is kept in tests/simulation/seeds.txt, each from a number that no run before has
+had.
 """
 
 import argparse
@@ -10,10 +11,11 @@ import asyncio
 import random
 import sys
 import tempfile
+import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.backends.redis.stores import server
 from tests.simulation.play import SEEDS, Broken, load, play_all
 from tests.simulation.wire import Wire
 from tests.worker.mayhem import mayhem
@@ -21,40 +23,36 @@ from tidemill.backends.redis.embedded import EmbeddedStore
 
 EXECUTIONS = 1.05
 """Calls for each parameter set that killed workers may cost."""
+REPORT = 1000
+"""Worlds after which it is said how far it is."""
 
 
 def simulate(flows: int, first: int) -> int:
     """Play so many simulated worlds and return the exit code; the first that goes wrong is kept, and ends it."""
+    began, done = time.monotonic(), Counter[str]()
     with EmbeddedStore(durability="none") as store:
         load(Wire(store.url))
         try:
-            print(dict(play_all(store.url, range(first, first + flows))), flush=True)
+            for at in range(first, first + flows, REPORT):
+                done += play_all(store.url, range(at, min(at + REPORT, first + flows)))
+                print(f"{done['flows']} worlds in {time.monotonic() - began:.0f} s", flush=True)
         except Broken as error:
             print(error, file=sys.stderr)
             with SEEDS.open("a", encoding="utf-8") as kept:
                 kept.write(f"{error.number}  # {str(error).splitlines()[0][:100]}\n")
             return 1
+    print(dict(done), flush=True)
     return 0
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run as the arguments say and return the exit code."""
-    parser = argparse.ArgumentParser(prog="soak", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--kills", type=int, default=1000, help="how many processes are killed (default: %(default)s)")
-    parser.add_argument("--flows", type=int, default=50_000, help="how many worlds (default: %(default)s)")
-    parser.add_argument("--pause", type=float, default=0.5, help="seconds between two kills, on average")
-    parser.add_argument("--number", type=int, help="what everything is drawn from (default: another each time)")
-    parser.add_argument("--store", choices=["redis", "valkey"], default="valkey")
-    wanted = parser.parse_args(arguments)
-    number = random.randrange(10**6) if wanted.number is None else wanted.number
-    print(f"drawn from {number}", flush=True)
-    if wanted.flows and simulate(wanted.flows, 10**6 + number * 10**5):
-        return 1
-    seconds = 120 + wanted.kills * (wanted.pause + 1.5)
+def kill(wanted: argparse.Namespace, number: int) -> int:
+    """Kill processes while others work, as often as is wanted, and return the exit code."""
+    seconds = 300 + 10 * (wanted.kills + wanted.stores) * (wanted.pause + 0.5)
     with tempfile.TemporaryDirectory(prefix="tidemill-soak-") as folder:
         run = mayhem(
-            server(wanted.store), Path(folder), kills=wanted.kills, pause=wanted.pause, number=number, seconds=seconds
-        )
+            Path(folder), kills=wanted.kills, stores=wanted.stores, pause=wanted.pause, number=number, seconds=seconds,
+            kind=wanted.store,
+        )  # fmt: skip
         try:
             done = asyncio.run(run)
             print(done)
@@ -63,6 +61,27 @@ def main(arguments: Sequence[str]) -> int:
             print(error, file=sys.stderr)
             return 1
     return 0 if done.executions <= EXECUTIONS else 1
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run as the arguments say and return the exit code."""
+    parser = argparse.ArgumentParser(prog="soak", description=" ".join((__doc__ or "").split("\n\n")[0].split()))
+    parser.add_argument("--kills", type=int, default=1000, help="how often workers are killed (default: %(default)s)")
+    parser.add_argument("--stores", type=int, default=20, help="how often the server is killed (default: %(default)s)")
+    parser.add_argument("--flows", type=int, default=50_000, help="how many worlds (default: %(default)s)")
+    parser.add_argument(
+        "--pause", type=float, default=0.3, help="seconds between two kills, on average (default: %(default)s)"
+    )
+    parser.add_argument("--number", type=int, help="what everything is drawn from (default: another each time)")
+    parser.add_argument(
+        "--store", choices=["redis", "valkey"], default="valkey", help="whose server is killed (default: %(default)s)"
+    )
+    wanted = parser.parse_args(arguments)
+    number = random.randrange(10**6) if wanted.number is None else wanted.number
+    print(f"drawn from {number}", flush=True)
+    if wanted.flows and simulate(wanted.flows, 10**6 + number * 10**5):
+        return 1
+    return kill(wanted, number) if wanted.kills or wanted.stores else 0
 
 
 if __name__ == "__main__":

@@ -36,7 +36,9 @@ async def until(holds: Callable[[], object], what: str, why: Callable[[], str] =
 
 
 class Fleet:
-    """Workers of one store. ``settings`` are their arguments."""
+    """Workers of one store. ``settings`` are their arguments; ``measured`` is whether their coverage is."""
+
+    measured = True
 
     def __init__(self, url: str, prefix: str, folder: Path, **settings: object) -> None:
         self.url = url
@@ -51,7 +53,8 @@ class Fleet:
         """Start workers; what they say goes to files beside the journal."""
         said = {**self.settings, **settings, "prefix": self.prefix}
         arguments = [f"--{name}={value}" for name, value in said.items()]
-        environment = {**os.environ, "TIDEMILL_STORE": self.url, flows.FOLDER: str(self.folder)}
+        inherited = {n: value for n, value in os.environ.items() if self.measured or not n.startswith("COV")}
+        environment = {**inherited, "TIDEMILL_STORE": self.url, flows.FOLDER: str(self.folder)}
         new = []
         for _ in range(many):
             self._started += 1
@@ -90,6 +93,16 @@ class Fleet:
         runners = self.runners(worker)
         with_luck(rng.choice(runners), signal.SIGKILL)
         return "runner"
+
+    def replace_expired(self) -> int:
+        """Start others for workers that the timers of their leases have ended, as whoever looks after processes does,
+        and return how many; there is no other reason for which one may end by itself."""
+        ended = [worker for worker in self.workers if worker.poll() is not None]
+        for worker in ended:
+            assert worker.returncode == -signal.SIGKILL, f"a worker has ended with {worker.returncode}: {self.log()}"
+            self.workers.remove(worker)
+        self.start(len(ended))
+        return len(ended)
 
     async def stop(self, workers: "Sequence[subprocess.Popen[bytes]] | None" = None) -> list[int]:
         """Tell workers to end and return their exit codes."""

@@ -15,7 +15,10 @@ from pathlib import Path
 
 from tidemill import DataFlow, Definition, GetMulti, Input, RunDataFlowConfig, op, run_dataflow
 
-__all__ = ["BOTH", "FLOW", "FOLDER", "HOARD", "SLOW", "WHOLE", "calls_of", "expected", "given", "number", "result"]
+__all__ = [
+    "BOTH", "EACH", "FLOW", "FOLDER", "HOARD", "SETS", "SLOW", "WHOLE", "calls_of", "expected", "given", "number",
+    "result",
+]  # fmt: skip
 
 FOLDER = "TIDEMILL_TEST_FOLDER"
 """The variable that names the folder of the journal."""
@@ -81,8 +84,8 @@ async def stubborn(n: int) -> dict[str, int]:
     """Fail the first time that anybody calls it."""
     first = Path(os.environ[FOLDER]) / f"tried-{n}"
     if not first.exists():
+        note("refused", n)  # first: whoever is killed in between has it refused once more, and not unheard of
         first.touch()
-        note("refused", n)
         raise RuntimeError("not yet")
     note("stubborn", n)
     return {"stubborn": n}
@@ -179,6 +182,9 @@ BELOW = DataFlow(inner, GetMulti, seed=[Input(["inner"], MULTI)])
 
 FLOW = DataFlow(plus, twice, stubborn, several, square, use, GetMulti, seed=[Input(["square", "used"], MULTI)])
 """A chain, further tries, a generator and a lock."""
+EACH = {"plus": 2, "twice": 2, "stubborn": 2, "several": 2, "use": 2, "square": 6, "get_multi": 1}
+"""How many parameter sets of each operation one context of `FLOW` has."""
+SETS = sum(EACH.values())
 
 WHOLE = DataFlow(
     plus, twice, stubborn, several, square, use, far, farther, divide, GetMulti,

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
+from tests.backends.redis.proxy import Proxy
 from tests.backends.redis.stores import server
 from tests.worker import flows
 from tests.worker.fleet import DEADLINE, fleet
@@ -17,52 +17,6 @@ from tidemill.backends.redis.client import Client
 from tidemill.plan.compile import compile_plan
 from tidemill.runtime.prepare import Implementations
 from tidemill.runtime.pump import Pump
-
-
-class Relay:
-    """Stands between a client and a store, and loses every so-manieth reply: the call has been made, nobody hears of
-    it."""
-
-    def __init__(self, url: str, lose: int) -> None:
-        self._store = urlsplit(url)
-        self._lose = lose
-        self._replies = 0
-        self.lost = 0
-
-    async def __aenter__(self) -> str:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        host, port = self._server.sockets[0].getsockname()[:2]
-        return f"redis://{host}:{port}"
-
-    async def __aexit__(self, *exc: object) -> None:
-        self._server.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._store.scheme == "unix":
-            theirs = await asyncio.open_unix_connection(self._store.path)
-        else:
-            theirs = await asyncio.open_connection(self._store.hostname, self._store.port)
-        with contextlib.suppress(OSError):
-            await asyncio.gather(self._calls(reader, theirs[1]), self._answers(theirs[0], writer, theirs[1]))
-
-    async def _calls(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(1 << 16):
-            writer.write(data)
-            await writer.drain()
-        writer.close()
-
-    async def _answers(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, store: asyncio.StreamWriter
-    ) -> None:
-        while data := await reader.read(1 << 16):
-            self._replies += 1
-            if self._replies > 20 and self._replies % self._lose == 0:  # the connection has been made by then
-                self.lost += 1
-                store.close()
-                break
-            writer.write(data)
-            await writer.drain()
-        writer.close()
 
 
 @contextlib.asynccontextmanager
@@ -86,8 +40,7 @@ async def pumping(url: str, backend: RedisBackend, slots: int = 8) -> AsyncItera
 async def test_lost_replies_cost_no_call_and_change_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(flows.FOLDER, str(tmp_path))
     url = server("valkey")
-    relay = Relay(url, lose=7)
-    async with fleet(url, tmp_path) as (_, backend), relay as by_relay, pumping(by_relay, backend):
+    async with fleet(url, tmp_path) as (_, backend), Proxy(url, every=7) as proxy, pumping(proxy.url, backend):
         plan = compile_plan(flows.FLOW)
         async with asyncio.timeout(DEADLINE):
             await asyncio.gather(*[backend.open(f"c{at}", plan, flows.given(at)) for at in range(10)])
@@ -95,7 +48,7 @@ async def test_lost_replies_cost_no_call_and_change_no_result(tmp_path: Path, mo
     assert results == [flows.result(at) for at in range(10)]
     wanted = sorted(line for at in range(10) for line in flows.expected(at).elements())
     assert sorted(flows.calls_of(tmp_path)) == wanted
-    assert relay.lost > 5
+    assert proxy.lost.total() > 5
 
 
 async def test_what_has_gathered_goes_in_one_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

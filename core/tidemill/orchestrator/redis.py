@@ -14,6 +14,7 @@ import socket
 import time
 import uuid
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from tidemill.backends.redis.backend import RedisBackend
@@ -21,6 +22,7 @@ from tidemill.backends.redis.checks import require
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.embedded import EmbeddedStore
 from tidemill.backends.redis.overview import RedisOverview, Wait
+from tidemill.backends.redis.patience import patiently
 from tidemill.backends.redis.refusals import named
 from tidemill.backends.redis.urls import store_url
 from tidemill.errors import ContextClosed, StoreError, StoreMisconfigured
@@ -40,6 +42,8 @@ OPEN_AT_ONCE = 2000
 """Contexts of one run that are in the store at once unless told otherwise."""
 GRACE = 10.0
 """Seconds that operations have for ending when whoever runs them leaves."""
+TIMEOUT = 10.0
+"""Seconds after which a reply of the store counts as lost."""
 PATIENCE = 2.0
 """Seconds that a look at the counters may take where somebody waits for it."""
 REFRESH = 0.5
@@ -117,10 +121,10 @@ class RedisOrchestratorContext(OrchestratorContext):
     async def __aenter__(self) -> RedisOrchestratorContext:
         parent = self.parent
         async with self._stack:
-            client = Client(parent.store, prefix=parent.prefix, name=self.owner)
+            client = Client(parent.store, prefix=parent.prefix, name=self.owner, timeout=TIMEOUT)
             self._stack.push_async_callback(client.close)
             await require(client.redis, store_url(parent.store).shown, tag=client.tag, durability=parent.durability)
-            await client.load()
+            await patiently(client.load, "its functions")
             self.backend = RedisBackend(client, owner=self.owner, lineage=parent.lineage)
             self._stack.push_async_callback(self.backend.shut)
             self.backend.mail.crashed = self.crashed
@@ -152,7 +156,9 @@ class RedisOrchestratorContext(OrchestratorContext):
         if not pumping.done():
             await self._pump.drain(GRACE)
         await asyncio.gather(pumping, return_exceptions=True)
-        await self.backend.implementations.lose(self.owner)
+        back = patiently(partial(self.backend.implementations.lose, self.owner), "what is handed back")
+        with contextlib.suppress(TimeoutError):  # whoever looks after the store takes it back then
+            await asyncio.wait_for(back, GRACE)
 
     def drop(self, name: str) -> None:
         """Cancel what this process runs of a context that was cancelled; others run what they have to its end."""

@@ -6,6 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgpack
@@ -19,6 +20,7 @@ from tidemill.backends.redis.inputs import RedisInputNetwork, items_of
 from tidemill.backends.redis.locks import RedisLockNetwork
 from tidemill.backends.redis.mail import Mailbox, duplicate
 from tidemill.backends.redis.operations import RedisOperationNetwork
+from tidemill.backends.redis.patience import patiently
 from tidemill.backends.redis.plans import Wired
 from tidemill.backends.redis.redundancy import RedisRedundancyChecker
 from tidemill.engine.lineage import LineageRecord, lineage_of
@@ -83,7 +85,7 @@ class RedisBackend:
         if wired is None or again:
             wired = wired or Wired(plan, self.client.blobs.pack)
             await self.flows.put(plan)
-            await self.client.call("publish", plan.digest, wired.packed())
+            await self._patiently("publish", plan.digest, wired.packed())
             self.wired[plan.digest] = wired  # not before: what the store may not have is published again
         return wired
 
@@ -157,12 +159,12 @@ class RedisBackend:
 
     async def close(self, context: str) -> None:
         """Take no more inputs for a context."""
-        self._refuse(context, await self.client.call("close", context))
+        self._refuse(context, await self._patiently("close", context))
 
     async def cancel(self, context: str) -> None:
         """Drop the work of a context, clean up, and end it as failed."""
         failure = OperationFailure("Cancelled", f'the context "{context}" was cancelled', context=context)
-        self._refuse(context, await self.client.call("cancel", context, encode_failure(failure)))
+        self._refuse(context, await self._patiently("cancel", context, encode_failure(failure)))
 
     def _refuse(self, context: str, answer: Any) -> Any:
         """Return an answer of the library, unless it says that the context takes nothing more."""
@@ -181,13 +183,12 @@ class RedisBackend:
             del self._endings[context]
             return self.ending_of(raw)
         while True:
-            answer, *has_blobs = await self.client.call("ending", context)
+            (answer,) = await self._patiently("await", "", [context])
             if answer == b"GONE":
                 raise ContextClosed(f'there is no context "{context}"', reason="RunGone")
-            if has_blobs:
-                answer = await self.client.blobs.whole_ending(answer)
-                await self.client.call("ending", context, True)
             if answer != b"OPEN":
+                answer = await self.client.blobs.whole_ending(answer)
+                await self._patiently("forget", context)  # not before it is here, as a reply may be lost
                 return self.ending_of(answer)
             await asyncio.sleep(0.01)
 
@@ -224,11 +225,15 @@ class RedisBackend:
 
     async def counts(self, plan: Plan) -> dict[str, Counts]:
         """Return what has been counted of each operation of a plan, by instance, since the plan is known."""
-        flat = await self.client.call("counts", plan.digest)
+        flat = await self._patiently("counts", plan.digest)
         found = {operation.instance: Counts() for operation in plan.operations}
         for op, word, many in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
             setattr(found[plan.operations[op].instance], word.decode(), many)
         return found
+
+    async def _patiently(self, verb: str, *request: Any) -> Any:
+        """Make a call that does no harm when it is repeated."""
+        return await patiently(partial(self.client.call, verb, *request), f"the call {verb}")
 
     async def shut(self) -> None:
         """Close the connections."""

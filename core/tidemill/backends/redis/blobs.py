@@ -16,12 +16,14 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgpack
 
 from tidemill.backends.redis.codec import REFERENCE, corrupt
 from tidemill.backends.redis.elsewhere import Elsewhere
+from tidemill.backends.redis.patience import patiently
 from tidemill.errors import CorruptValue
 
 __all__ = ["THRESHOLD", "Blobs", "Reference", "is_reference"]
@@ -190,7 +192,8 @@ class Blobs:
         return bytes(msgpack.packb(said, use_bin_type=False))
 
     async def _fetch(self, names: Sequence[str]) -> dict[str, bytes | None]:
-        bodies = await self._client.redis.mget([self._key(name) for name in names])
+        look = partial(self._client.redis.mget, [self._key(name) for name in names])
+        bodies = await patiently(look, "questions for large values")
         found: dict[str, bytes | None] = dict(zip(names, bodies, strict=True))
         self.fetched += len(found)
         for name, where in found.items():

@@ -6,8 +6,11 @@ exported data flow under the same digest first. Neighbours: `plans` (what the li
 
 from __future__ import annotations
 
+from functools import partial
+
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.codec import Unencodable, decode, encode
+from tidemill.backends.redis.patience import patiently
 from tidemill.errors import LoadError, TidemillError
 from tidemill.model.dataflow import DataFlow
 from tidemill.plan.plan import Plan
@@ -27,11 +30,12 @@ class RedisFlows:
             said = encode(plan.dataflow.export())
         except (TidemillError, Unencodable):
             return
-        await self._client.redis.set(self._client.key("flow", plan.digest), said)
+        await patiently(partial(self._client.redis.set, self._client.key("flow", plan.digest), said), "a data flow")
 
     async def get(self, digest: str) -> DataFlow:
         """Return the data flow of a plan. Raises `LoadError` if the store has none."""
-        raw = await self._client.redis.get(self._client.key("flow", digest))
+        look = partial(self._client.redis.get, self._client.key("flow", digest))
+        raw = await patiently(look, "questions for data flows")
         if raw is None:
             said = f"the store has no data flow of the plan {digest}: it holds code or values that cannot be written"
             raise LoadError(said, reason="PlanNotStored", path=digest)

@@ -251,7 +251,8 @@ class RedisOperationImplementationNetwork:
     async def _give_up(self, worker: str, lost: Sequence[tuple[Any, OperationFailure]]) -> None:
         """Report what was leased and cannot be called."""
         said = [["failed", one[1], one[4], one[5], encode_failure(failure)] for one, failure in lost]
-        await self._client.call("cycle", worker, self.pool, said, 0, self._now(), b"")
+        call = partial(self._client.call, "cycle", worker, self.pool, said, 0, self._now(), b"")
+        await patiently(call, "failures")  # one that is told twice is refused the second time
 
     def _leased(self, said: Any, has: frozenset[bytes]) -> ParameterSet:
         name, number, digest, op, identity, leases, emitted, tries, lost, numbers, values, waiting, endings, seen = said

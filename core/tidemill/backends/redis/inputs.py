@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.codec import decode
+from tidemill.backends.redis.patience import patiently
 from tidemill.backends.redis.plans import Wired
 from tidemill.engine.inputs import Item
 from tidemill.engine.order import readable
@@ -55,18 +57,21 @@ class RedisInputNetwork:
 
     async def _read(self, context: RemoteContext) -> list[Any]:
         """Read what there is now, in pages: one call must not keep the store from everybody else."""
-        many, records = await self._client.call("read", context.id, 0)
+        many, records = await self._page(context, 0)
         while len(records) < many:
-            left, page = await self._client.call("read", context.id, len(records))
+            left, page = await self._page(context, len(records))
             if not page:  # the context has ended meanwhile
                 return []
             many = min(many, left)
             records += page
         return list(records[:many])
 
+    async def _page(self, context: RemoteContext, first: int) -> Any:
+        return await patiently(partial(self._client.call, "read", context.id, first), "questions for inputs")
+
     async def said_of(self, context: RemoteContext, number: int) -> str:
         """Return which output an input of the context is, or of which definition, for a message about it."""
-        _, records = await self._client.call("read", context.id, number)
+        _, records = await self._page(context, number)
         channel = context.wired.channel(records[0][1]) if records else None
         if channel is None:
             return "a default"
