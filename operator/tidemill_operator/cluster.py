@@ -24,10 +24,12 @@ from tidemill.formats.bounds import MIB, ReadLimits, decode
 from tidemill.formats.json_text import parse_json
 from tidemill_operator.lean import LeanResponse, lean
 
-__all__ = ["METADATA", "Cluster", "ClusterError", "path_of"]
+__all__ = ["LISTED", "METADATA", "Cluster", "ClusterError", "path_of"]
 
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json"
-"""What asks for the metadata of objects and no more, where there is less to be had."""
+"""What asks for the metadata of an object, or of each object of a watch, and no more."""
+LISTED = METADATA.replace("Metadata", "MetadataList", 1)
+"""The same for lists, which have a name of their own."""
 
 MANAGER = "tidemill-operator"
 """Who has written a field, in server-side apply."""
@@ -74,7 +76,8 @@ def path_of(plural: str, namespace: str, name: str = "", sub: str = "") -> str:
 class Cluster:
     """An API server and who we are to it. ``request``: seconds after which a request counts as lost.
 
-    ``guard`` is called before each write, and raises where somebody else may be acting by now. ``done`` is told of each
+    ``guard`` is called before each write, and raises where somebody else may be acting by now; not before those of the
+    Lease itself. ``done`` is told of each
     request: its verb and the status of the answer.
     """
 
@@ -106,12 +109,13 @@ class Cluster:
             raise ClusterError(said, reason="NotConfigured") from None
         return cls(configuration, request=request)
 
-    def session(self, **headers: str) -> aiohttp.ClientSession:
-        """Return a new session with these headers, for whoever closes it. Its responses are lean."""
+    def session(self, *, metadata: bool = False) -> aiohttp.ClientSession:
+        """Return a new session, for whoever closes it. Its responses are lean; ``metadata``: lists and watches have the
+        metadata of objects and no more."""
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=self._tls, limit=0),
-            headers=headers,
-            middlewares=(self._authorised,),
+            headers={"Accept": "application/json"},
+            middlewares=(self._authorised, _bare) if metadata else (self._authorised,),
             response_class=LeanResponse,
             trust_env=False,
         )
@@ -130,6 +134,10 @@ class Cluster:
             await self._session.close()
 
     # -- reading ------------------------------------------------------------------------------------------------------
+
+    async def read(self, path: str) -> bytes:
+        """Return an object as it came, without its ``managedFields``, for whoever parses it. Raises `ClusterError`."""
+        return lean(await self._ask("GET", path))
 
     async def get(self, path: str) -> dict[str, Any]:
         """Return an object. Raises `ClusterError`, and `InvalidDocument` for one that is too large or nests too
@@ -150,11 +158,11 @@ class Cluster:
             raise
         return True
 
-    async def each(self, path: str, *, labels: str = "", metadata: bool = False) -> AsyncIterator[dict[str, Any]]:
-        """Yield the objects below a path, or their metadata. Raises what `get` does."""
+    async def each(self, path: str, *, labels: str = "") -> AsyncIterator[dict[str, Any]]:
+        """Yield the objects below a path. Raises what `get` does."""
         query = {"limit": str(PAGE), **({"labelSelector": labels} if labels else {})}
         while True:
-            raw = await self._ask("GET", f"{path}?{urlencode(query)}", accept=METADATA if metadata else "")
+            raw = await self._ask("GET", f"{path}?{urlencode(query)}")
             page = parse(raw, path, ReadLimits(size=PAGE * LIMITS.size, depth=LIMITS.depth))
             for one in page.get("items") or []:
                 yield one
@@ -165,13 +173,13 @@ class Cluster:
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
-    async def create(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def create(self, path: str, body: Mapping[str, Any], *, guarded: bool = True) -> dict[str, Any]:
         """Create an object. Raises `ClusterError` (AlreadyExists, …)."""
-        return parse(await self._ask("POST", path, body), path)
+        return parse(await self._ask("POST", path, body, guarded=guarded), path)
 
-    async def replace(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def replace(self, path: str, body: Mapping[str, Any], *, guarded: bool = True) -> dict[str, Any]:
         """Replace an object if it is still the version that ``body`` names. Raises `ClusterError` (Conflict, …)."""
-        return parse(await self._ask("PUT", path, body), path)
+        return parse(await self._ask("PUT", path, body, guarded=guarded), path)
 
     async def apply(self, path: str, body: Mapping[str, Any]) -> None:
         """Have an object be as ``body`` says, where it says anything, whoever has said otherwise."""
@@ -194,11 +202,13 @@ class Cluster:
 
     # -- requests -----------------------------------------------------------------------------------------------------
 
-    async def _ask(self, verb: str, path: str, body: Any = None, *, kind: str = "", accept: str = "") -> bytes:
-        if verb != "GET":
+    async def _ask(
+        self, verb: str, path: str, body: Any = None, *, kind: str = "", accept: str = "", guarded: bool = True
+    ) -> bytes:
+        if verb != "GET" and guarded:
             self.guard()
         if self._session is None:
-            self._session = self.session(Accept="application/json")
+            self._session = self.session()
         headers = {"Accept": accept} if accept else {}
         data = None
         if body is not None:
@@ -219,6 +229,13 @@ class Cluster:
         if answer.status >= 400:
             _refused(verb, path, answer.status, raw)
         return raw
+
+
+async def _bare(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
+    """Ask for metadata and no more. What has none, as what says which kinds there are, comes whole."""
+    request.headers["Accept"] = METADATA if request.url.query.get("watch") == "true" else LISTED
+    answer: aiohttp.ClientResponse = await handler(request)
+    return answer
 
 
 def parse(raw: bytes, path: str, limits: ReadLimits = LIMITS) -> dict[str, Any]:

@@ -118,7 +118,7 @@ class Leader:
         with contextlib.suppress(ClusterError, TimeoutError):
             async with self._writing, asyncio.timeout(self._every):
                 spec = {**self._lease.get("spec", {}), "holderIdentity": "", "leaseDurationSeconds": 1}
-                await self._cluster.replace(self._path, {**self._lease, "spec": spec})
+                await self._cluster.replace(self._path, {**self._lease, "spec": spec}, guarded=False)
         self._good = None
 
     # -- one step -----------------------------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ class Leader:
                 self._lease = await self._cluster.get(self._path)
                 if not self._over(self._lease.get("spec") or {}):
                     return False
-                written = await self._cluster.replace(self._path, self._mine({}))
+                written = await self._cluster.replace(self._path, self._mine({}), guarded=False)
         except ClusterError as error:
             if error.status != 404:
                 logger.warning("the Lease cannot be taken now: %s", error.message)
@@ -147,7 +147,7 @@ class Leader:
         namespace, name = self._place
         self._lease = {"metadata": {"name": name, "namespace": namespace}, "spec": {}}
         try:
-            written = await self._cluster.create(path_of("leases", namespace), self._mine({}))
+            written = await self._cluster.create(path_of("leases", namespace), self._mine({}), guarded=False)
         except ClusterError as error:
             if error.reason != "AlreadyExists":
                 logger.warning("the Lease cannot be made now: %s", error.message)
@@ -169,7 +169,7 @@ class Leader:
         async with self._writing:
             sent = self._clock()
             try:
-                self._written(await self._cluster.replace(self._path, self._mine(notes or {})), sent)
+                self._written(await self._cluster.replace(self._path, self._mine(notes or {}), guarded=False), sent)
             except ClusterError as error:
                 logger.warning("the Lease cannot be renewed now: %s", error.message)
                 await self._look(error)

@@ -55,8 +55,11 @@ class LeanResponse(aiohttp.ClientResponse):
         return self
 
     async def json(self, **settings: Any) -> Any:
-        """Return what the body holds."""
-        return json.loads(lean(await self.read()))
+        """Return what the body holds. A list of metadata without any has null for its items, which kopf cannot take."""
+        said = json.loads(lean(await self.read()))
+        if isinstance(said, dict) and said.get("items", said) is None:
+            said["items"] = []
+        return said
 
 
 class _Lines:

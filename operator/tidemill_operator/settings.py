@@ -34,7 +34,7 @@ class Settings(ProcessSettings):
     lease: float = Field(15.0, description="silence after which another operator takes over", ge=1, le=3600)
 
     passes: int = Field(8, description="objects that are looked after at once", ge=1, le=256)
-    refresh: float = Field(60.0, description="after which an object is looked at though nothing has happened", gt=0)
+    refresh: float = Field(1800.0, description="after which an object is looked at though nothing has happened", gt=0)
     progress: float = Field(2.0, description="between two writes of counts to one object", ge=0.1)
     finalizer_timeout: float = Field(600.0, description="that a store away may keep an object from being deleted", ge=0)
     opened_at_once: int = Field(2000, description="contexts that one pass over an object opens", ge=1)

@@ -41,8 +41,8 @@ PATIENCE = 5.0
 """Seconds that a store which is only looked at may take for an answer."""
 
 CLIENT = (
-    *("BLMOVE", "BLPOP", "DEL", "EXISTS", "FCALL", "FUNCTION LIST", "FUNCTION LOAD", "GET", "LREM", "LRANGE", "MGET"),
-    *("SET", "ZADD", "ZRANGEBYSCORE", "ZREM"),
+    *("BLMOVE", "BLPOP", "DEL", "EXISTS", "FCALL", "FUNCTION LIST", "FUNCTION LOAD", "GET", "HMGET", "HSET", "HSETNX"),
+    *("LREM", "LRANGE", "MGET", "SET", "UNLINK", "ZADD", "ZRANGEBYSCORE", "ZREM"),
 )
 """The commands that are called from outside; the others are called in the functions, on behalf of the same user."""
 

@@ -28,6 +28,7 @@ _NEVER = "never"
 
 KEYS = (
     Key("serial", "", "string", "the number of the last context", _NEVER),
+    Key("incarnation", "", "string", "a word that the store was given once: without it it was emptied", _NEVER),
     Key("epoch", "", "string", "how often leases were recovered after a failover", _NEVER),
     Key("plan", "<digest>", "string", "a plan as the functions read it", _NEVER),
     Key("flow", "<digest>", "string", "the data flow that a plan was made of", _NEVER),
@@ -61,6 +62,7 @@ KEYS = (
     Key("open", "<group>", "hash", "contexts of a group that are open, by name; children not", "as they end"),
     Key("done", "<group>", "hash", "contexts of a group whose endings are kept → how they ended", "with their endings"),
     Key("grouped", "", "hash", "name of a context → its group", "with its ending"),
+    Key("sets", "<group>", "hash", "input sets of an object in Kubernetes, and which were opened", "with the object"),
     Key("samples", "<group>", "list", "some failures of contexts of a group", "as it is dropped"),
     Key("aside", "<group>", "list", "what waits for its group to be resumed", "as it is"),
     Key("clearing", "<group>", "set", "contexts of a dropped group of which something is left", "in pieces"),

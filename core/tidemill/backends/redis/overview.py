@@ -16,7 +16,7 @@ from typing import Any
 import msgpack
 
 from tidemill.backends.redis.client import Client
-from tidemill.backends.redis.mail import patiently
+from tidemill.backends.redis.patience import patiently
 from tidemill.networks.backend import Counts
 
 __all__ = ["ContextState", "OperationState", "Overview", "RedisOverview", "Wait"]
@@ -118,11 +118,25 @@ class RedisOverview:
             found.states = await self._states(names)
         await self._operations(found, {*plans, *(state.plan for state in found.states)} if some else None)
         await self._workers(found)
-        pools = sorted({operation.pool for operation in found.operations} | (set() if some else set(found.serving)))
+        pools = {operation.pool for operation in found.operations} | (set() if some else set(found.serving))
+        await self._ready(found, sorted(pools))
+        return found
+
+    async def states(self, names: Sequence[str]) -> list[ContextState]:
+        """Return how far those of these contexts are that are open."""
+        return await self._states(names) if names else []
+
+    async def pools(self, names: Sequence[str]) -> Overview:
+        """Return how much is ready in these pools, who serves which, and what workers lack; nothing of contexts."""
+        found = Overview()
+        await self._workers(found)
+        await self._ready(found, sorted(set(names)))
+        return found
+
+    async def _ready(self, found: Overview, pools: Sequence[str]) -> None:
         said = await self._ask(partial(self._client.call, "pools", time.time(), *pools))
         found.delayed, found.due = int(said[0]), float(said[1])
         found.ready = dict(zip(pools, map(int, said[2:]), strict=True))
-        return found
 
     async def _states(self, names: Sequence[str]) -> list[ContextState]:
         if names:

@@ -1,0 +1,168 @@
+"""What the pools of data flows are at: pods by Deployment, work by store, and how long a worker takes for a parameter
+set.
+
+A pool is one of a DataFlow, and its runs use it too, so what was seen of it a moment ago is told again to whoever asks.
+Neighbours: `observe`, `decide.scaling` (what follows from it).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tidemill_operator.cluster import Cluster, ClusterError, path_of
+from tidemill_operator.decide.resources import APPLIED, deployment_name, digest_of
+from tidemill_operator.kinds.pools import Pool
+from tidemill_operator.names import label
+from tidemill_operator.observed import Deployed, Load, PoolSeen
+from tidemill_operator.store import Store
+
+__all__ = ["Pools", "deployed_of"]
+
+FRESH = 0.3
+"""Seconds for which what was seen may be told again."""
+SAMPLE = 2.0
+"""Seconds, at least, over which it is measured how long workers take."""
+SMOOTH = 0.3
+"""How much the newest measurement counts."""
+
+Seen = tuple[tuple[PoolSeen, ...], tuple[str, ...]]
+
+
+class _Measured:
+    """How long a worker of a pool takes for a parameter set, from how many have ended meanwhile."""
+
+    __slots__ = ("at", "ended", "seconds")
+
+    def __init__(self) -> None:
+        self.at = self.ended = 0.0
+        self.seconds: float | None = None
+
+    def take(self, now: float, ended: int, workers: int, working: bool) -> float | None:
+        """Take in how many have ended by ``now``, and return the seconds that are known."""
+        many, passed = ended - self.ended, now - self.at
+        if passed < SAMPLE and self.at:
+            return self.seconds
+        if self.at and many > 0 and workers and working:
+            found = workers * passed / many
+            self.seconds = found if self.seconds is None else SMOOTH * found + (1 - SMOOTH) * self.seconds
+        self.at, self.ended = now, float(ended)
+        return self.seconds
+
+
+class Pools:
+    """Looks at pools."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._loads: dict[str, dict[str, Mapping[str, Load]]] = {}
+        self._measured: dict[tuple[str, str], _Measured] = {}
+        self._seen: dict[str, tuple[float, Seen]] = {}
+
+    def load(self, dataflow: str, uid: str, loads: Mapping[str, Load]) -> None:
+        """Take in what an object, a DataFlow or one of its runs, has in the pools of a DataFlow, by its uid."""
+        self._loads.setdefault(dataflow, {})[uid] = loads
+
+    def forget(self, uid: str) -> None:
+        """Forget an object that is gone."""
+        self._loads.pop(uid, None)
+        self._seen.pop(uid, None)
+        for loads in self._loads.values():
+            loads.pop(uid, None)
+        for key in [key for key in self._measured if key[0] == uid]:
+            del self._measured[key]
+
+    async def look(
+        self,
+        place: tuple[str, str, str],
+        specs: Sequence[Pool],
+        uses: Mapping[str, Sequence[str]],
+        store: Store | None,
+    ) -> Seen:
+        """Return the pools of a DataFlow, and Deployments of it whose pool is gone. ``place`` is its namespace, name
+        and uid, ``uses`` has by pool what its workers must be able to run; without a ``store`` nothing is known of
+        work."""
+        known = self._seen.get(place[2])
+        if known is not None and time.monotonic() - known[0] < FRESH and store is not None:
+            return known[1]
+        namespace, dataflow, uid = place
+        deployed = await self._deployed(namespace, uid)
+        overview = await store.look(f"{dataflow}.{name}" for name in uses) if store is not None else None
+        by_name = {pool.name: pool for pool in specs}
+        found = []
+        for name, operations in sorted(uses.items()):
+            spec, pool = by_name.get(name) or Pool(name=name), f"{dataflow}.{name}"
+            own = deployed.pop(deployment_name(dataflow, name), None)
+            if own is None:
+                own = await self._other(namespace, deployment_name(dataflow, name))
+            loads = [each[pool] for each in self._loads.get(uid, {}).values() if pool in each]
+            backlog = overview.ready.get(pool, 0) if overview else 0
+            ended = sum(load.ended for load in loads)
+            busy = max(0, sum(load.dispatched for load in loads) - ended - backlog)
+            measured = self._measured.setdefault((uid, name), _Measured())
+            workers = own.ready if own is not None else 0
+            found.append(
+                PoolSeen(
+                    spec=spec,
+                    operations=tuple(operations),
+                    deployed=own,
+                    backlog=backlog,
+                    busy=busy,
+                    serving=overview.serving.get(pool, 0) if overview else 0,
+                    missing=dict(overview.missing.get(pool, {})) if overview else {},
+                    seconds=measured.take(time.monotonic(), ended, workers, bool(busy or backlog)),
+                    modules=await self._modules(namespace, spec),
+                )
+            )
+        seen = tuple(found), tuple(sorted(deployed))
+        self._seen[uid] = (time.monotonic(), seen)
+        return seen
+
+    async def _deployed(self, namespace: str, uid: str) -> dict[str, Deployed]:
+        path, labels = path_of("deployments", namespace), f"{label('dataflow-uid')}={uid}"
+        found = [deployed_of(one, uid) async for one in self._cluster.each(path, labels=labels)]
+        return {one.name: one for one in found}
+
+    async def _other(self, namespace: str, name: str) -> Deployed | None:
+        """Return a Deployment that has the name of ours and is not."""
+        try:
+            await self._cluster.metadata(path_of("deployments", namespace, name))
+        except ClusterError as error:
+            if error.status == 404:
+                return None
+            raise
+        return Deployed(name, ours=False)
+
+    async def _modules(self, namespace: str, spec: Pool) -> str:
+        """Return what stands for the content of the ConfigMaps with modules, so that pods follow it."""
+        versions = []
+        for each in spec.modulesFrom:
+            try:
+                said = await self._cluster.metadata(path_of("configmaps", namespace, each.configMapRef.name))
+                versions.append([said.get("uid"), said.get("resourceVersion")])
+            except ClusterError as error:
+                if error.status != 404:
+                    raise
+                versions.append([each.configMapRef.name, "missing"])
+        return digest_of({"modules": versions}) if versions else ""
+
+
+def deployed_of(said: Mapping[str, Any], uid: str) -> Deployed:
+    """Return a Deployment as it matters here; ``uid`` is that of the DataFlow whose it should be."""
+    metadata, spec, status = said["metadata"], said.get("spec") or {}, said.get("status") or {}
+    owners = {str(one.get("uid")) for one in metadata.get("ownerReferences") or ()}
+    trouble = ""
+    for one in status.get("conditions") or ():
+        bad = {"ReplicaFailure": "True", "Progressing": "False"}.get(str(one.get("type")))
+        if bad is not None and one.get("status") == bad:
+            trouble = f"{one.get('reason')}: {one.get('message')}"[:500]
+    return Deployed(
+        name=str(metadata["name"]),
+        digest=str((metadata.get("annotations") or {}).get(APPLIED, "")),
+        desired=int(spec.get("replicas") or 0),
+        replicas=int(status.get("replicas") or 0),
+        ready=int(status.get("readyReplicas") or 0),
+        trouble=trouble,
+        ours=uid in owners,
+    )
