@@ -13,7 +13,7 @@ from tests.contract.flows import Flow, Seed, inputs_of
 from tests.simulation.schedule import Process, Schedule, again
 from tests.simulation.truth import Truth
 from tidemill.backends.redis.backend import RedisBackend
-from tidemill.backends.redis.mail import patiently
+from tidemill.backends.redis.patience import patiently
 from tidemill.errors import ContextClosed
 from tidemill.networks.backend import Ending
 from tidemill.plan.plan import Plan

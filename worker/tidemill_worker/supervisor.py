@@ -24,7 +24,7 @@ from redis.exceptions import RedisError
 
 from tidemill.backends.redis.checks import require
 from tidemill.backends.redis.client import Client
-from tidemill.backends.redis.mail import patiently
+from tidemill.backends.redis.patience import patiently
 from tidemill.backends.redis.workers import RedisWorkers, runner_of
 from tidemill.errors import StoreError, StoreUnavailable
 from tidemill.runtime.health import Health

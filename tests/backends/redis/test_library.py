@@ -29,7 +29,7 @@ def test_the_library_and_its_functions_carry_the_layout() -> None:
 def test_every_function_is_called_and_every_call_has_a_function() -> None:
     names = {name.removeprefix(f"tidemill_{LAYOUT}_") for name in REGISTERED.findall(assembled())}
     python = "".join(path.read_text("utf-8") for path in FOLDER.parent.glob("*.py"))
-    assert names == set(re.findall(r'\.call[(,]\s*"(\w+)"', python))
+    assert names == set(re.findall(r'(?:\.call[(,]|\._patiently\()\s*"(\w+)"', python))
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -227,7 +227,7 @@ async def test_r36_what_is_done_is_taken_when_memory_is_short(world: World) -> N
 def impatient(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a full store be an error for whoever waits, as the client library has it."""
     monkeypatch.setattr("tidemill.backends.redis.client.OutOfMemoryError", KeyError)
-    monkeypatch.setattr("tidemill.backends.redis.mail.PAUSING", ())
+    monkeypatch.setattr("tidemill.backends.redis.patience.PAUSING", ())
 
 
 @race(patch=impatient)

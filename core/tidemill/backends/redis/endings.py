@@ -14,7 +14,8 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from tidemill.backends.redis.client import Client
-from tidemill.backends.redis.mail import READ, patiently
+from tidemill.backends.redis.mail import READ
+from tidemill.backends.redis.patience import patiently
 
 __all__ = ["GONE", "OPEN", "RedisEndings"]
 

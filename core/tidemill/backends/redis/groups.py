@@ -14,8 +14,8 @@ from functools import partial
 from typing import Any, Literal
 
 from tidemill.backends.redis.client import Client
-from tidemill.backends.redis.mail import patiently
 from tidemill.backends.redis.overview import OperationState
+from tidemill.backends.redis.patience import patiently
 from tidemill.errors import OperationFailure
 
 __all__ = ["GroupCounts", "GroupState", "RedisGroups"]

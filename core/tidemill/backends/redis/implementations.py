@@ -17,7 +17,7 @@ from tidemill.backends.redis.blobs import Reference, is_reference
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.codec import Unencodable, decode, encode
 from tidemill.backends.redis.inputs import RedisInputNetwork, RemoteContext
-from tidemill.backends.redis.mail import patiently
+from tidemill.backends.redis.patience import patiently
 from tidemill.backends.redis.plans import Wired, truth_of
 from tidemill.backends.redis.workers import RedisWorkers
 from tidemill.engine.implementations import Refused, given_by, result_of_call

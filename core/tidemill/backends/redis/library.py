@@ -46,6 +46,7 @@ FILES = (
     "reports",
     "runners",
     "contexts",
+    "staging",
     "submitting",
     "work",
     "looking",

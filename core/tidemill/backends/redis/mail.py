@@ -9,71 +9,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any, TypeVar
-
-from redis.exceptions import (
-    ClusterDownError,
-    ConnectionError,
-    MasterDownError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    ResponseError,
-    TimeoutError,
-    TryAgainError,
-)
+from typing import Any
 
 from tidemill.backends.redis.bells import put_down
 from tidemill.backends.redis.client import Client
+from tidemill.backends.redis.patience import patiently
+from tidemill.backends.redis.staging import BYTES, OFFERS, Staging, size_of
 from tidemill.errors import ContextClosed, DuplicateContext
 
-__all__ = ["RETENTION", "Mailbox", "duplicate", "patiently"]
-
-Thing = TypeVar("Thing")
+__all__ = ["RETENTION", "Mailbox", "duplicate"]
 
 RETENTION = 7 * 24 * 3600.0
 """Seconds that an ending is kept which nobody asks for, unless told otherwise."""
 AT_ONCE = 32
 """Contexts that one call opens."""
-OFFERS = 128
-"""Inputs that one call brings, unless a single context has more."""
-BYTES = 1 << 20
-"""Encoded values that one call brings, unless a single context has more."""
 READ = 200
 """Endings that one call reads."""
-PAUSES = ("LOADING", "NOREPLICAS", "BUSY", "MISCONF")
-"""How answers of a store begin that will take the same call later, where the client library leaves that word on."""
-PAUSING = (OutOfMemoryError, ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError)
-"""Those answers where it does not."""
+LATER = (b"PLAN", b"STAGE", b"LATER")
+"""What is answered of a context that is to be sent once more: the store does not know its plan (it has fallen back to
+before it did) or what was staged of it, or has opened enough in this call."""
+
+Waiting = tuple[list[Any], asyncio.Future[None]]
+"""A request, and what is done when the store has it."""
 
 logger = logging.getLogger("tidemill.store")
-
-
-async def patiently(call: Callable[[], Awaitable[Thing]], what: str) -> Thing:
-    """Make a call that may be repeated until the store has answered it. Says so when it waits, and when it is over."""
-    wait, waited = 0.05, False
-    while True:
-        try:
-            answer = await call()
-        except (ConnectionError, TimeoutError, OSError) as error:
-            said = str(error) or type(error).__name__
-        except ResponseError as error:
-            said = str(error)
-            if not isinstance(error, PAUSING) and not said.startswith(PAUSES):
-                raise
-        else:
-            if waited:
-                logger.warning("the store answers again")
-            return answer
-        if not waited:
-            logger.warning("the store does not take %s now, which is tried again: %s", what, said)
-        waited = True
-        await asyncio.sleep(wait * random.uniform(0.5, 1.0))
-        wait = min(wait * 2, 5.0)
 
 
 class Mailbox:
@@ -100,7 +63,8 @@ class Mailbox:
         self._publish = publish
         self._now = now
         self._client = client
-        self._waiting: deque[tuple[list[Any], asyncio.Future[None]]] = deque()
+        self._staging = Staging(client)
+        self._waiting: deque[Waiting] = deque()
         self._expected: dict[str, Callable[[bytes], None]] = {}
         self._sending: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -129,10 +93,8 @@ class Mailbox:
         while self._waiting:
             batch = self._batch()
             try:
-                requests = [request for request, _ in batch]
-                said = (self._called(), requests, self.retention, self.silent, self._now())
-                answers = await patiently(partial(self._client.call, "submit", *said), "new contexts")
-                answers = await self._with_plans(batch, answers)
+                answers = await self._sent([request for request, _ in batch])
+                await self._again([one for one, answer in zip(batch, answers, strict=True) if answer in LATER], answers)
             except BaseException as error:
                 for request, done in batch:
                     self._refuse(request[0], done, error)
@@ -145,20 +107,27 @@ class Mailbox:
                         del self._expected[request[0]]
                     if not done.done():
                         done.set_result(None)
-                elif answer != b"LATER":
+                elif answer not in LATER:
                     refused = cancelled if answer == b"CANCELLED" else duplicate
                     self._refuse(request[0], done, refused(request[0]))
             self.listen()
 
-    async def _with_plans(self, batch: Sequence[tuple[list[Any], asyncio.Future[None]]], answers: Any) -> list[bytes]:
-        """Have those sent once more of which the store does not know the plan: it has fallen back to before it did."""
-        if b"PLAN" not in answers:
-            return list(answers)
-        again = [one for one, answer in zip(batch, answers, strict=True) if answer == b"PLAN"]
-        for digest in {request[1] for request, _ in again}:
-            await patiently(partial(self._publish, digest), "a plan")
-        self._waiting.extendleft(reversed(again))
-        return [b"LATER" if answer == b"PLAN" else answer for answer in answers]
+    async def _sent(self, batch: Sequence[list[Any]]) -> list[bytes]:
+        """Send requests and return the answers. A context whose inputs are staged has all of them then."""
+        requests = [await self._staging.brought(request) for request in batch]
+        said = (self._called(), requests, self.retention, self.silent, self._now())
+        answers = await patiently(partial(self._client.call, "submit", *said), "new contexts")
+        for request, sent, answer in zip(batch, requests, answers, strict=True):
+            if sent is not request and answer == b"OK":
+                await self._staging.fed(request[0])
+        return list(answers)
+
+    async def _again(self, batch: Sequence[Waiting], answers: Sequence[bytes]) -> None:
+        """Have those sent once more that the store did not take yet; publish their plans where it has lost those."""
+        if b"PLAN" in answers:
+            for digest in {request[1] for request, _ in batch}:
+                await patiently(partial(self._publish, digest), "a plan")
+        self._waiting.extendleft(reversed(batch))
 
     def _called(self) -> str:
         """Return the owner of the next call. One who hears nothing of ends has another name in each, so that a name
@@ -166,13 +135,13 @@ class Mailbox:
         self._calls += 1
         return f"{self.owner}.{self._calls}" if self.silent else self.owner
 
-    def _batch(self) -> Sequence[tuple[list[Any], asyncio.Future[None]]]:
-        found: list[tuple[list[Any], asyncio.Future[None]]] = []
+    def _batch(self) -> Sequence[Waiting]:
+        found: list[Waiting] = []
         offers = size = 0
         while self._waiting and len(found) < AT_ONCE:
             given = self._waiting[0][0][2]
             offers += len(given)
-            size += sum(len(offer[1]) for offer in given)
+            size += size_of(given)
             if found and (offers > OFFERS or size > BYTES):
                 break
             found.append(self._waiting.popleft())

@@ -1,4 +1,4 @@
--- contexts: the verbs of a context: publish its plan, open it, add to it, close it, cancel it, ask for its end.
+-- contexts: the verbs of a context: publish its plan, add to it, close it, cancel it.
 --
 -- Guarantees: each is one atomic step over one shard; repeating one does no harm.
 --
@@ -76,18 +76,6 @@ local function cancel(a)
   return 'OK'
 end
 
--- ending: {name, whether it has been read} -> {ending} once, and then it is forgotten; {ending, '1'} as often as it is asked
--- for, until it has been read with its blobs
-local function ending(a)
-  local raw = redis.call('HGET', key('ended'), a[1])
-  if raw and not a[2] and redis.call('EXISTS', key('holds', B.ending(a[1]))) == 1 then return { raw, '1' } end
-  if raw then
-    S.forget(a[1])
-    return { raw }
-  end
-  return { redis.call('HEXISTS', K.names, a[1]) == 1 and 'OPEN' or 'GONE' }
-end
-
 -- While a library is loaded the language has no `pairs`, so each is named. What drains work may run when memory is short.
 local DRAINS = { 'allow-oom' }
 redis.register_function('tidemill_1_publish', step(publish))
@@ -95,4 +83,3 @@ redis.register_function('tidemill_1_add', step(add))
 redis.register_function('tidemill_1_mark', step(mark))
 redis.register_function({ function_name = 'tidemill_1_close', callback = step(close), flags = DRAINS })
 redis.register_function({ function_name = 'tidemill_1_cancel', callback = step(cancel), flags = DRAINS })
-redis.register_function({ function_name = 'tidemill_1_ending', callback = step(ending), flags = DRAINS })

@@ -3,8 +3,8 @@
 -- Guarantees: an ending is kept until it has been read by whoever opened the context, or its retention is over; whoever waits for
 -- the end of another's context gets a copy, so that neither takes it from the other; nothing stays for ever.
 -- The owner of a context: { who has opened it, seconds of retention, whether it wants to hear nothing, whoever waits besides… }
--- `due` has a time for each ending ('c' and the name of the context) and each inbox ('i' and its owner); a number below zero is a
--- retention that has not begun: time comes from outside, with who collects.
+-- `due` has a time for each ending ('c' and the name of the context), each inbox ('i' and its owner) and all that is staged ('s' and
+-- the stage); a number below zero is a retention that has not begun: time comes from outside, with who collects.
 -- KEYS: none, it is called by other files
 -- ARGV: none
 -- Returns: S.tell, S.keep, S.forget, S.collect
@@ -53,6 +53,8 @@ function S.collect(now, most)
     local rest = string.sub(member, 2)
     if string.sub(member, 1, 1) == 'c' then
       gone = gone + S.forget(rest)
+    elseif string.sub(member, 1, 1) == 's' then
+      S.unstage(rest)
     else
       redis.call('ZREM', due, member)
       for _, name in ipairs(redis.call('HKEYS', key('letters', rest))) do B.drop(B.letter(rest, name)) end

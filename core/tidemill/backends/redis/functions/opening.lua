@@ -34,11 +34,16 @@ function S.give(c, offers)
   return #new
 end
 
-function S.open(id, fields, offers, hold)
+-- stage: where more of its offers are, in the place of those that come along
+function S.open(id, fields, offers, hold, stage)
   local c = new_context(id, fields)
   redis.call('HSET', K.names, c.name, id)
   if c.group ~= '' and c.parent == '' then G.opened(c) end
   c.held = hold
+  if stage or S.has_many_seeds(c.p) then
+    S.begin_feeding(c, offers, hold, stage)
+    return c
+  end
   S.guarded(c, function()
     local seeds = store(c, c.p.seeds)
     for _, op in ipairs(c.p.autostart) do R.take(c, op, {}) end
@@ -51,7 +56,12 @@ function S.open(id, fields, offers, hold)
 end
 
 function S.stop_intake(c)
-  c.held, c.dirty = false, true
+  c.dirty = true
+  if #c.feeding > 0 then
+    c.feeding[2] = false  -- as soon as all is in
+    return
+  end
+  c.held = false
   S.guarded(c, function()
     if c.stage == 'processing' then S.given_defaults(c) end
   end)

@@ -42,7 +42,7 @@ local function new_context(id, fields)
   local c = { id = id, stage = 'processing', failed_stage = '', held = false, closed = false, open = 0, leased = 0, backlog = 0,
     taken = 0, promised = 0, inputs = 0, given = 0, numbers = 0, visible = -1, holding = {}, depth = 0, parent = '', place = 0,
     owner = '', failure = '', lineage = false, box_first = 0, box_next = 0, results = 0, failures = 0, notes = {},
-    satisfied = {}, opened = {}, sealed = {}, forgiven = { 0, 0 }, aux = {}, kids = {}, turns = 0, group = '',
+    satisfied = {}, opened = {}, sealed = {}, forgiven = { 0, 0 }, aux = {}, kids = {}, turns = 0, group = '', feeding = {},
     set = {}, read = {}, gone = {}, heads = {}, dirty = true }
   for name, value in pairs(fields) do c[name] = value end
   c.hash, c.p = K.context .. id, plan_of(c.plan)

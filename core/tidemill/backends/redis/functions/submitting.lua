@@ -8,16 +8,18 @@
 -- Returns: what stands above each function
 
 local PIECE = 128   -- endings of each kind that one call looks after
+local INPUTS = 256  -- inputs of new contexts after which a call opens no more
+
 -- whether the owner has opened this context: then it says so again, because it has not heard of it
 local function own(name, owner)
   if owner == '' then return false end
   local id = redis.call('HGET', K.names, name)
-  if id then return context(id).owner[1] == owner end
+  local c = id and context(id)
+  if c then return c.owner[1] == owner end
   return cmsgpack.unpack(redis.call('HGET', key('ended'), name))[10] == owner
 end
 
--- a context: {name, plan digest, offers, strict, hold, lineage, group} -> 'OK', 'PLAN' (publish it first), 'DUPLICATE', or
--- 'CANCELLED': its group is; owner: see keeping
+-- owner: see keeping; for what else is asked and answered see submit
 local function open(a, owner)
   local group = a[7] or ''
   if redis.call('HEXISTS', K.names, a[1]) == 1 or redis.call('HEXISTS', key('ended'), a[1]) == 1 then
@@ -26,19 +28,27 @@ local function open(a, owner)
   local state = G.state(group)
   if state == 'cancelled' or state == 'dropped' then return 'CANCELLED' end
   if not plan_of(a[2]) then return 'PLAN' end
+  if a[8] and S.staged(a[8]) ~= a[9] then return 'STAGE' end
   local id = tostring(redis.call('INCR', K.serial))
   P.tally('opened')
-  S.open(id, { name = a[1], plan = a[2], strict = a[4], owner = owner, lineage = a[6], group = group }, a[3], a[5])
+  S.open(id, { name = a[1], plan = a[2], strict = a[4], owner = owner, lineage = a[6], group = group }, a[3], a[5], a[8])
   return 'OK'
 end
 
--- submit: {owner, {{name, plan digest, offers, strict, hold, lineage, group}…}, seconds of retention, whether the owner wants to
--- hear nothing of ends, now} -> {for each 'OK', 'PLAN' (publish it first), 'DUPLICATE', or 'CANCELLED': its group is}
+-- submit: {owner, {{name, plan digest, offers, strict, hold, lineage, group, and where the offers are staged: stage, pieces}…},
+-- seconds of retention, whether the owner wants to hear nothing of ends, now} -> {for each 'OK', 'PLAN' (publish it first), 'STAGE'
+-- (its offers), 'LATER' (this is much already), 'DUPLICATE', or 'CANCELLED': its group is}
 local function submit(a)
   local out = {}
   X.work()
   S.collect(a[5], PIECE)
-  for at, one in ipairs(a[2]) do out[at] = open(one, { a[1], a[3], a[4] }) end
+  local room = INPUTS
+  for at, one in ipairs(a[2]) do
+    out[at] = room > 0 and open(one, { a[1], a[3], a[4] }) or 'LATER'
+    if one[8] and (out[at] == 'DUPLICATE' or out[at] == 'CANCELLED') then S.unstage(one[8]) end
+    local plan = plan_of(one[2])
+    room = room - #one[3] - (plan and not S.has_many_seeds(plan) and #plan.seeds or 0)
+  end
   return out
 end
 
@@ -97,23 +107,8 @@ end
 -- collect: {now} -> how many endings were forgotten because their retention is over
 local function collect(a) return S.collect(a[1], PIECE) end
 
--- counts: {plan digest} -> {operation, word, how many, …}: of each operation, how many have been taken, dispatched and so on
-local function counts(a)
-  local out, cursor, digest = {}, '0', a[1]
-  repeat
-    local some = redis.call('HSCAN', key('counts'), cursor, 'MATCH', digest .. ' *', 'COUNT', 1000)
-    cursor = some[1]
-    for at = 1, #some[2], 2 do
-      local op, word = string.match(some[2][at], ' (%d+) (%S+)$')
-      out[#out + 1], out[#out + 2], out[#out + 3] = tonumber(op), word, tonumber(some[2][at + 1])
-    end
-  until cursor == '0'
-  return out
-end
-
 redis.register_function('tidemill_1_submit', step(submit))
 redis.register_function({ function_name = 'tidemill_1_endings', callback = step(endings), flags = DRAINS })
-redis.register_function('tidemill_1_counts', step(counts))
 redis.register_function({ function_name = 'tidemill_1_await', callback = step(await), flags = DRAINS })
 redis.register_function({ function_name = 'tidemill_1_ended', callback = step(ended), flags = DRAINS })
 redis.register_function({ function_name = 'tidemill_1_forget', callback = step(forget_endings), flags = DRAINS })

@@ -87,6 +87,21 @@ local function workers(a)
   return { some[1], out }
 end
 
+-- counts: {plan digest} -> {operation, word, how many, …}: of each operation, how many have been taken, dispatched and so on
+local function counts(a)
+  local out, cursor, digest = {}, '0', a[1]
+  repeat
+    local some = redis.call('HSCAN', key('counts'), cursor, 'MATCH', digest .. ' *', 'COUNT', 1000)
+    cursor = some[1]
+    for at = 1, #some[2], 2 do
+      local op, word = string.match(some[2][at], ' (%d+) (%S+)$')
+      out[#out + 1], out[#out + 2], out[#out + 3] = tonumber(op), word, tonumber(some[2][at + 1])
+    end
+  until cursor == '0'
+  return out
+end
+
+redis.register_function('tidemill_1_counts', step(counts))
 redis.register_function({ function_name = 'tidemill_1_opened', callback = step(opened), flags = DRAINS })
 redis.register_function({ function_name = 'tidemill_1_states', callback = step(states), flags = DRAINS })
 redis.register_function({ function_name = 'tidemill_1_operations', callback = step(operations), flags = DRAINS })
