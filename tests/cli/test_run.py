@@ -270,10 +270,8 @@ def test_warnings_are_said_unless_quiet(cli: Cli, tmp_path: Path) -> None:
 
 def test_inputs_inside_the_document_are_run(cli: Cli, tmp_path: Path) -> None:
     flow = (FLOWS / "flow.yaml").read_text()
-    spec = "".join(
-        f"  {line}\n"
-        for line in f"{flow}inputs:\n- values: {{name: Ada}}\n- context: g\n  inputs: [{{definition: name, value: Grace}}]".splitlines()
-    )
+    inputs = "inputs:\n- values: {name: Ada}\n- context: g\n  inputs: [{definition: name, value: Grace}]"
+    spec = "".join(f"  {line}\n" for line in f"{flow}{inputs}".splitlines())
     (tmp_path / "f.yaml").write_text(f"apiVersion: tidemill.alt/v1alpha1\nkind: DataFlow\nspec:\n{spec}")
     monkeypatched = cli("run", str(tmp_path / "f.yaml"), "-q", "-o", "jsonl", cwd=FLOWS)
     assert monkeypatched.code == 0
