@@ -18,6 +18,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tidemill.dffml import *  # noqa: F403  # all that it has is public here
     from tidemill.errors import (
         ContextClosed,
         ContextError,
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
         DefinitionMissing,
         DefinitionNotInContext,
         DuplicateContext,
+        EntrypointNotFound,
         FailedToLoadOperation,
         FailedToLoadOperationImplementation,
         FunctionLibraryMissing,
+        ImmutableConfigPropertyError,
         InputValidationError,
         InvalidCustomRunDataFlowContext,
         InvalidCustomRunDataFlowOutputs,
@@ -102,6 +105,7 @@ __all__ = [
     "DefinitionMissing",
     "DefinitionNotInContext",
     "DuplicateContext",
+    "EntrypointNotFound",
     "FailedToLoadOperation",
     "FailedToLoadOperationImplementation",
     "Forward",
@@ -109,6 +113,7 @@ __all__ = [
     "GetMulti",
     "GetSingle",
     "GroupBy",
+    "ImmutableConfigPropertyError",
     "Input",
     "InputFlow",
     "InputValidationError",
@@ -160,6 +165,34 @@ __all__ = [
     "run_dataflow",
 ]
 
+_DFFML = """
+AcceptUserInput AcceptUserInputContext AsyncTestCase BaseConfigLoader BaseConfigLoaderContext BaseConfigurable
+BaseContextHandle BaseDataFlowFacilitatorObject BaseDataFlowFacilitatorObjectContext BaseDataFlowObject
+BaseDataFlowObjectContext BaseDatabase BaseDatabaseContext BaseInputNetwork BaseInputNetworkContext BaseInputSet
+BaseKeyValueStore BaseKeyValueStoreContext BaseLockNetwork BaseLockNetworkContext BaseMemoryDataFlowObject
+BaseOperationImplementationNetwork BaseOperationImplementationNetworkContext BaseOperationNetwork
+BaseOperationNetworkContext BaseOrchestrator BaseOrchestratorContext BaseRedundancyChecker
+BaseRedundancyCheckerContext Condition Conditions ConfigLoaders ContextNotPresent DataToPrint DatabaseQueryConfig
+DefinitionNotFoundInDataFlow Entrypoint EvaluatedStr GENERIC GetMultiConfig GetSingleConfig InputStr
+JSONConfigLoader JSONConfigLoaderContext LoggingLogger MAPPING MAPPING_KEY MAPPING_TRAVERSE MAPPING_VALUE
+MODE_BITS_SECURE MemoryDataFlowObjectContextConfig MemoryKeyValueStore MemoryKeyValueStoreConfig
+MemoryKeyValueStoreContext MemoryOperationImplementationNetwork MemoryOperationImplementationNetworkConfig
+MemoryOperationImplementationNetworkContext MemoryOrchestratorConfig MemoryOrchestratorContext
+MemoryRedundancyChecker MemoryRedundancyCheckerConfig MemoryRedundancyCheckerContext MissingLabel
+NoInputsWithDefinitionInContext OperationAlreadyPresent PrimitiveDoesNotMatchValue SqliteDatabase
+SqliteDatabaseConfig SqliteDatabaseContext StringContextHandle UserInput base_entry_point bz2_compress
+bz2_decompress chdir create_archive_dataflow create_definition create_mapping db_query_create_table db_query_insert
+db_query_insert_or_update db_query_lookup db_query_remove db_query_update entrypoint export export_dict export_list
+extract_tar_archive extract_zip_archive gz_compress gz_decompress ignore_args isoperation isopimp isopwraped
+literal_eval make_config make_tar_archive make_zip_archive mapping_extract_value merge multiplicand_def
+multiplier_def multiply new_type_to_defininition non_existant_tempfile opimp_name opwraped_in pip_install
+prepend_to_path print_output product_def relative_chdir relative_path split_dot_seperated subprocess_line_by_line
+traverse_config_get traverse_config_set traverse_get traverse_set which xz_compress xz_decompress
+""".split()
+"""What only DFFML's API has; `tidemill.dffml` has all of it."""
+
+__all__ += _DFFML
+
 _HOMES = {
     "tidemill.errors": (
         "ContextClosed",
@@ -170,9 +203,11 @@ _HOMES = {
         "DefinitionMissing",
         "DefinitionNotInContext",
         "DuplicateContext",
+        "EntrypointNotFound",
         "FailedToLoadOperation",
         "FailedToLoadOperationImplementation",
         "FunctionLibraryMissing",
+        "ImmutableConfigPropertyError",
         "InputValidationError",
         "InvalidCustomRunDataFlowContext",
         "InvalidCustomRunDataFlowOutputs",
@@ -214,10 +249,7 @@ _HOMES = {
     ),
     "tidemill.model.input": ("Input",),
     "tidemill.model.limits": ("Limits",),
-    "tidemill.model.operation": (
-        "Operation",
-        "Stage",
-    ),
+    "tidemill.model.operation": ("Stage",),
     "tidemill.model.parameters": ("Parameter",),
     "tidemill.operation.dataflow": (
         "RunDataFlowConfig",
@@ -248,8 +280,11 @@ _HOMES = {
         "field",
     ),
     "tidemill.runtime.decorator": ("op",),
-    "tidemill.runtime.implementation": (
+    "tidemill.runtime.find": (  # they live below it, and find what is announced once it is there
+        "Operation",
         "OperationImplementation",
+    ),
+    "tidemill.runtime.implementation": (
         "OperationImplementationContext",
         "operation_in",
         "opimp_in",
@@ -257,13 +292,16 @@ _HOMES = {
 }
 """Where each public name lives."""
 
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+_HOME_OF = dict.fromkeys(_DFFML, "tidemill.dffml")
+_HOME_OF.update({name: module for module, names in _HOMES.items() for name in names})
+_MODULES = ("base", "configloader", "db", "df", "high_level", "noasync", "operation", "util")
+"""What a program may reach without importing it: ``tidemill.noasync.run``."""
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its home."""
-    if name == "noasync":
-        return importlib.import_module("tidemill.noasync")
+    if name in _MODULES:
+        return importlib.import_module(f"tidemill.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(importlib.import_module(_HOME_OF[name]), name)

@@ -14,7 +14,9 @@
     │   ├── FailedToLoadOperationImplementation
     │   ├── OperationImplementationNotInstantiable
     │   ├── OperationImplementationNotInstantiated
+    │   ├── EntrypointNotFound          no package announces anything under a name
     │   └── NotOpImp
+    ├── ImmutableConfigPropertyError    a field of a configuration that stays as it is was to be changed
     ├── OperationException              an operation failed its context; .failure says which and why
     ├── ContextError                    a context cannot do what was asked
     │   ├── ContextClosed               it is closed, finished, cancelled or unknown
@@ -42,7 +44,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import FrozenInstanceError, dataclass, field
 from typing import Any
 
 __all__ = [
@@ -54,9 +56,11 @@ __all__ = [
     "DefinitionMissing",
     "DefinitionNotInContext",
     "DuplicateContext",
+    "EntrypointNotFound",
     "FailedToLoadOperation",
     "FailedToLoadOperationImplementation",
     "FunctionLibraryMissing",
+    "ImmutableConfigPropertyError",
     "InputValidationError",
     "InvalidCustomRunDataFlowContext",
     "InvalidCustomRunDataFlowOutputs",
@@ -170,7 +174,7 @@ class TidemillError(Exception):
 
     reason = "Error"
 
-    def __init__(self, message: str, *, reason: str | None = None, path: str = "") -> None:
+    def __init__(self, message: str = "", *, reason: str | None = None, path: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.reason = reason or type(self).reason
@@ -248,6 +252,18 @@ class OperationImplementationNotInstantiated(LoadError):
 
 class NotOpImp(LoadError):
     """A thing was given as an operation implementation that is none."""
+
+
+class EntrypointNotFound(LoadError):
+    """No package announces anything under a name."""
+
+    reason = "EntrypointNotFound"
+
+
+class ImmutableConfigPropertyError(TidemillError, FrozenInstanceError):
+    """A field of a configuration that is not declared as mutable was to be changed."""
+
+    reason = "ImmutableConfig"
 
 
 class OperationException(TidemillError):

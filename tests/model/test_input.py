@@ -118,7 +118,7 @@ def test_anything_else_is_no_definition() -> None:
 
 
 def test_an_input_is_shown_by_value_and_definition() -> None:
-    assert repr(Input("x", A)) == "Input(value='x', definition=a)"
+    assert repr(Input("x", A)) == "Input(value=x, definition=a)"
     assert Input(1, A, links=[A]).links == (A,)
 
 

@@ -5,11 +5,11 @@ Neighbours: `engine.operations` says which operations an input concerns, `engine
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tidemill.model.definition import Definition
-from tidemill.model.input import Origin
+from tidemill.model.input import Ancestors, Origin
 
 if TYPE_CHECKING:
     from tidemill.engine.operations import Channel
@@ -63,8 +63,9 @@ class Item:
         """The identity within the context."""
         return str(self.number)
 
-    def get_parents(self) -> Iterator[Item]:
-        """Yield every ancestor once, nearest generation first; defaults that were taken are none."""
+    def get_parents(self) -> Ancestors[Item]:
+        """Return every ancestor once, nearest generation first; defaults that were taken are none."""
+        found: Ancestors[Item] = Ancestors()
         seen: set[int] = set()
         generation: Sequence[Item] = self.parents
         while generation:
@@ -72,9 +73,10 @@ class Item:
             for parent in generation:
                 if parent.number not in seen and parent.channel is not None:
                     seen.add(parent.number)
-                    yield parent
+                    found.append(parent)
                     following.extend(parent.parents)
             generation = following
+        return found
 
     def __repr__(self) -> str:
         name = self.channel.definition.name if self.channel is not None else "default"

@@ -19,8 +19,8 @@ from tidemill.plan.digest import canonical
 __all__ = ["Offer", "checked"]
 
 Offer = tuple[Channel, Any, tuple[Any, ...], str]
-"""A checked input on its way in: channel, value, parents (as ``parent_of`` names them), uid ("" if it was given
-none)."""
+"""A checked input on its way in: channel, value, parents (the uid of one that comes before it in its batch, else what
+``parent_of`` names it), uid ("" if it was given none)."""
 
 
 def checked(
@@ -52,7 +52,7 @@ def checked(
                 continue
             batch[uid] = item.value
         _refuse_wrong_value(channel, item, limits, at)
-        offers.append((channel, item.value, _parents(item, parent_of, at) if item.parents else (), uid))
+        offers.append((channel, item.value, _parents(item, batch, parent_of, at) if item.parents else (), uid))
     return offers
 
 
@@ -82,10 +82,11 @@ def _is_same(one: Any, other: Any) -> bool:
         return False
 
 
-def _parents(item: Input, parent_of: Callable[[str], Any], at: int) -> tuple[Any, ...]:
+def _parents(item: Input, batch: Mapping[str, Any], parent_of: Callable[[str], Any], at: int) -> tuple[Any, ...]:
     found = []
     for parent in item.parents:
-        known = parent_of(parent.given_uid)
+        uid = parent.given_uid
+        known = uid if uid and uid in batch else parent_of(uid)
         if known is None:
             said = f"the parent {parent!r} of {item!r} is not an input of this context; add it first, with a uid"
             raise InvalidInput(said, reason="ForeignParent", path=pointer("inputs", at, "parents"))

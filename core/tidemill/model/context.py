@@ -8,11 +8,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from tidemill.model.definition import Definition
 from tidemill.model.input import Input
 
 __all__ = [
+    "BaseContextHandle",
+    "BaseInputSet",
     "BaseInputSetContext",
     "MemoryInputSet",
     "MemoryInputSetConfig",
@@ -21,11 +24,19 @@ __all__ = [
 ]
 
 
-class StringContextHandle:
+class BaseContextHandle:
     """What a context is known by; `as_string` is its identity."""
 
-    def __init__(self, context: BaseInputSetContext) -> None:
-        self.ctx = context
+    def __init__(self, ctx: BaseInputSetContext) -> None:
+        self.ctx = ctx
+
+    def as_string(self) -> str:
+        """Return the name of the context."""
+        raise NotImplementedError
+
+
+class StringContextHandle(BaseContextHandle):
+    """What a context is known by whose ``str`` is its name."""
 
     def as_string(self) -> str:
         """Return the name of the context."""
@@ -35,7 +46,7 @@ class StringContextHandle:
 class BaseInputSetContext:
     """Names a context; subclasses are given back to the caller as the same object."""
 
-    async def handle(self) -> StringContextHandle:
+    async def handle(self) -> BaseContextHandle:
         """Return the handle whose string is the identity of the context."""
         return StringContextHandle(self)
 
@@ -61,15 +72,29 @@ class MemoryInputSetConfig:
     inputs: list[Input] = field(default_factory=list)
 
 
-class MemoryInputSet:
-    """Inputs that enter one context together."""
+class BaseInputSet:
+    """Inputs that enter one context together: whatever has ``ctx`` and yields its ``inputs``."""
 
-    def __init__(self, config: MemoryInputSetConfig) -> None:
+    def __init__(self, config: Any) -> None:
         self.config = config
-        self.ctx = config.ctx
+        self.ctx: BaseInputSetContext = config.ctx
+
+    def inputs(self) -> AsyncIterator[Input]:
+        """Yield the inputs."""
+        raise NotImplementedError
+
+
+class MemoryInputSet(BaseInputSet):
+    """Inputs that enter one context together, as a list."""
+
+    config: MemoryInputSetConfig
 
     def __iter__(self) -> Iterator[Input]:
         return iter(self.config.inputs)
+
+    async def add(self, item: Input) -> None:
+        """Put one more input into the set."""
+        self.config.inputs.append(item)
 
     async def inputs(self) -> AsyncIterator[Input]:
         """Yield the inputs as given."""
@@ -79,3 +104,19 @@ class MemoryInputSet:
     async def definitions(self) -> set[Definition]:
         """Return the definitions of the inputs."""
         return {item.definition for item in self.config.inputs}
+
+    async def remove_input(self, item: Input) -> None:
+        """Take out the input with the identity of ``item``, if there is one."""
+        for at, other in enumerate(self.config.inputs):
+            if other.uid == item.uid:
+                del self.config.inputs[at]
+                return
+
+    async def remove_unvalidated_inputs(self) -> MemoryInputSet:
+        """Take out the inputs that a validator has still to see, and return them as a set of their own."""
+        unseen = [item for item in self.config.inputs if not item.validated]
+        self.config.inputs[:] = [item for item in self.config.inputs if item.validated]
+        return MemoryInputSet(MemoryInputSetConfig(ctx=self.ctx, inputs=unseen))
+
+    async def _asdict(self) -> dict[str, Any]:
+        return {item.definition.name: item.value for item in self.config.inputs}

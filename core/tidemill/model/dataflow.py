@@ -97,14 +97,29 @@ class DataFlow:
 
         With ``auto_flow`` the flow itself is made anew from the definitions.
         """
+        self.update_operations()
+        self.update_definitions()
         if auto_flow:
             self.flow = make_flow(self.operations)
+        self.update_by_origin()
+
+    def update_operations(self) -> None:
+        """Work out again the operations, after what `op` decorated or another instance's operation was put there."""
+        listed, self.operations = self.operations, {}
+        for name, thing in listed.items():
+            self._add(name, thing)
+
+    def update_definitions(self) -> None:
+        """Work out again which definitions there are, after ``operations`` or ``seed`` were edited."""
         for operation in self.operations.values():
             for definition in (*operation.inputs.values(), *operation.outputs.values(), *operation.conditions):
                 self.definitions.setdefault(definition.name, definition)
         for item in self.seed:
             self.definitions.setdefault(item.definition.name, item.definition)
-        self.update_by_origin()
+
+    def auto_flow(self) -> dict[str, InputFlow]:
+        """Return the flow that follows from the definitions; the data flow keeps its own."""
+        return make_flow(self.operations)
 
     def update_by_origin(self) -> None:
         """Work out again which operations each origin concerns, after ``flow`` was edited."""

@@ -141,7 +141,7 @@ class Definition:
             said["spec"] = build_spec(said["spec"])
         if said.get("links"):
             said["links"] = tuple(
-                link if isinstance(link, Definition) else cls._fromdict(**link) for link in said["links"]
+                link if isinstance(link, Definition) else cls._fromdict(**dict(link)) for link in said["links"]
             )
         return cls(**said)
 

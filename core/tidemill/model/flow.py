@@ -69,6 +69,13 @@ class InputFlow:
                     )
         return self.said()
 
+    @staticmethod
+    def get_alternate_definitions(origin: tuple[Any, Any]) -> tuple[Sequence[str], Any]:
+        """Return (the definitions that an item of a source lists, its origin); no definitions where it names an
+        output."""
+        first, second = origin
+        return (second, first) if isinstance(second, (list, tuple)) else ([], origin)
+
     @classmethod
     def _fromdict(cls, **said: Any) -> InputFlow:
         return cls(inputs=said.get("inputs") or {}, conditions=said.get("conditions") or [])
@@ -96,10 +103,13 @@ class Forward:
 
     book: dict[str, list[Definition]] = field(default_factory=dict)
 
-    def add(self, instance_name: str, definitions: Sequence[Definition]) -> None:
-        """Pass inputs of ``definitions`` on into the child contexts that ``instance_name`` opens."""
+    def __post_init__(self) -> None:
+        self.book = dict(self.book or {})
+
+    def add(self, instance_name: str, definition_list: Sequence[Definition]) -> None:
+        """Pass inputs of the definitions on into the child contexts that ``instance_name`` opens."""
         known = self.book.setdefault(instance_name, [])
-        known.extend(definition for definition in definitions if definition not in known)
+        known.extend(definition for definition in definition_list if definition not in known)
 
     def get_instances_to_forward(self, definition: Definition) -> list[str]:
         """Return the instances into whose child contexts inputs of ``definition`` are passed."""

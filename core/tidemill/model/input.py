@@ -7,20 +7,31 @@ This is the form that people write. Inside a context every input gets a number, 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, TypeVar
 
 from tidemill.errors import InputValidationError, InvalidInput, TidemillError, pointer, shown
 from tidemill.model.definition import Definition, convert
 from tidemill.model.primitives import primitive_of
 
-__all__ = ["SEED", "Input", "Origin"]
+__all__ = ["SEED", "Ancestors", "Input", "Origin"]
+
+Ancestor = TypeVar("Ancestor")
 
 SEED = "seed"
 """The origin of inputs that are given and not made."""
 
 Origin = str | tuple[str, str]
 """Where an input comes from: a word, or (operation instance, output)."""
+
+
+class Ancestors(list[Ancestor]):
+    """The ancestors of an input. DFFML's versions differ in whether they are a list or an async iterator: both work."""
+
+    async def __aiter__(self) -> AsyncIterator[Ancestor]:
+        """Yield them one by one."""
+        for item in self:
+            yield item
 
 
 class Input:
@@ -51,6 +62,8 @@ class Input:
         check = self.definition.validate
         self.value = self._converted(value if check is None or isinstance(check, str) else self._checked(value))
         self.parents = list(parents or ())
+        for parent in self.parents:  # a context knows a parent by its identity, so it has one from now on
+            assert parent.uid
         self.origin: Origin = origin if isinstance(origin, str) else _as_origin(origin)
         self.validated = validated and not isinstance(check, str)
         self.links = tuple(links or ())
@@ -90,8 +103,9 @@ class Input:
         """The identity, if it was given or has been asked for, else the empty string."""
         return self._uid
 
-    def get_parents(self) -> Iterator[Input]:
-        """Yield every ancestor once, nearest generation first."""
+    def get_parents(self) -> Ancestors[Input]:
+        """Return every ancestor once, nearest generation first; to be iterated by ``for`` and by ``async for``."""
+        found: Ancestors[Input] = Ancestors()
         seen: set[int] = set()
         generation: list[Input] = [*self.parents]
         while generation:
@@ -99,9 +113,10 @@ class Input:
             for parent in generation:
                 if id(parent) not in seen:
                     seen.add(id(parent))
-                    yield parent
+                    found.append(parent)
                     following.extend(parent.parents)
             generation = following
+        return found
 
     def export(self) -> dict[str, Any]:
         """Return the input as plain data: value, definition and, unless it is a seed, origin."""
@@ -121,7 +136,7 @@ class Input:
         return cls(definition=definition, **said)
 
     def __repr__(self) -> str:
-        return f"Input(value={shown(self.value)}, definition={self.definition.name})"
+        return f"Input(value={self.value}, definition={self.definition.name})"
 
 
 def _as_origin(origin: Any) -> Origin:

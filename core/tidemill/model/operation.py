@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import NoneType
-from typing import Any
+from typing import Any, ClassVar
 
-from tidemill.errors import TidemillError, pointer, shown
+from tidemill.errors import FailedToLoadOperation, TidemillError, pointer, shown
 from tidemill.model.definition import Definition
 
 __all__ = ["CONDITIONS_ALL", "CONDITIONS_ANY", "EXECUTORS", "Operation", "Stage"]
@@ -115,6 +115,8 @@ class Operation:
         return hash((self.name, self.instance_name, self.stage))
 
     def _replace(self, **changes: Any) -> Operation:
+        if "outputs" in changes and "expand" not in changes:  # other outputs are lists only if that is said
+            changes["expand"] = [name for name in self.expand if name in changes["outputs"]]
         return dataclasses.replace(self, **changes)
 
     def _asdict(self) -> dict[str, Any]:
@@ -138,6 +140,28 @@ class Operation:
             if value != _DEFAULTS[name]:
                 exported[name] = value
         return exported
+
+    finder: ClassVar[Callable[[str | None], Any] | None] = None
+    """What `load` asks: the model knows no packages, so whoever does (`runtime.find`) puts itself here."""
+
+    @classmethod
+    def load(cls, loading: str | None = None) -> Any:
+        """Return the operation that a package announces as ``loading``, or the list of all that are announced.
+
+        Raises `FailedToLoadOperation`.
+        """
+        if cls.finder is None:
+            raise FailedToLoadOperation("nothing looks for operations yet; import tidemill.runtime.find first")
+        return cls.finder(loading)
+
+    @classmethod
+    def definitions(cls, *operations: Operation) -> dict[str, Definition]:
+        """Return the definitions that the operations take, give and wait for, by name."""
+        return {
+            definition.name: definition
+            for operation in operations
+            for definition in (*operation.inputs.values(), *operation.outputs.values(), *operation.conditions)
+        }
 
     @classmethod
     def _fromdict(cls, **said: Any) -> Operation:

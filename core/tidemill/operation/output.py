@@ -43,7 +43,10 @@ class GetMultiConfig:
 
 
 def _wanted(spec: Any, operation: str) -> list[tuple[str, str]]:
-    """Return (key of the result, definition) for each entry of a spec: a name, or {key: name}."""
+    """Return (key of the result, definition) for each entry of a spec: a name, or {key: name}.
+
+    Those with a key of their own come last, as in DFFML.
+    """
     if isinstance(spec, Mapping):
         spec = [spec]
     if isinstance(spec, str) or not isinstance(spec, Iterable):
@@ -57,7 +60,7 @@ def _wanted(spec: Any, operation: str) -> list[tuple[str, str]]:
             wanted.extend((str(key), str(name)) for key, name in entry.items())
         else:
             wanted.append((str(entry), str(entry)))
-    return wanted
+    return sorted(wanted, key=lambda pair: pair[0] != pair[1])
 
 
 class _Getting(OperationImplementationContext):

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from typing import Any, TypeVar
 
 from tidemill.errors import InvalidInput, shown
-from tidemill.model.context import BaseInputSetContext, MemoryInputSet, StringInputSetContext
+from tidemill.model.context import BaseInputSet, BaseInputSetContext, StringInputSetContext
 from tidemill.model.input import Input
 
 __all__ = ["InputSets", "closing", "normalised"]
@@ -49,8 +49,8 @@ async def normalised(sets: Iterable[InputSets], ctx: BaseInputSetContext | str |
         if isinstance(given, Mapping):
             for name, inputs in given.items():
                 yield _context(name), list(inputs)
-        elif isinstance(given, MemoryInputSet):
-            yield given.ctx, list(given)
+        elif isinstance(given, BaseInputSet):
+            yield given.ctx, [item async for item in given.inputs()]
         elif isinstance(given, (list, tuple)):
             inputs = _inputs(given)
             if ctx is None:
@@ -85,11 +85,11 @@ async def _streamed(given: Any) -> AsyncIterator[Pair]:
     if isinstance(given, AsyncIterable):
         async with closing(aiter(given)) as items:
             async for item in items:
-                yield _pair(item)
+                yield await _pair(item)
     elif isinstance(given, Iterable) and not isinstance(given, (str, bytes)):
         try:
             for item in given:
-                yield _pair(item)
+                yield await _pair(item)
         finally:
             if inspect.isgenerator(given):
                 given.close()
@@ -100,9 +100,9 @@ async def _streamed(given: Any) -> AsyncIterator[Pair]:
         )
 
 
-def _pair(item: Any) -> Pair:
-    if isinstance(item, MemoryInputSet):
-        return item.ctx, list(item)
+async def _pair(item: Any) -> Pair:
+    if isinstance(item, BaseInputSet):
+        return item.ctx, [one async for one in item.inputs()]
     if isinstance(item, tuple) and len(item) == 2:
         return _context(item[0]), _inputs(item[1])
     raise InvalidInput(f"{shown(item)} is no (context, [Input, …]), as a stream of contexts holds")

@@ -22,10 +22,12 @@ from tidemill.orchestrator.input_sets import InputSets, closing
 from tidemill.orchestrator.outcome import Progress
 from tidemill.orchestrator.running import OrchestratorContext, Run, bound
 from tidemill.plan.plan import Plan
+from tidemill.runtime.config import as_config, config, field, plain_fields
 from tidemill.runtime.prepare import Implementations
 from tidemill.runtime.runner import Runner
+from tidemill.runtime.view import CallContext
 
-__all__ = ["MemoryOrchestrator", "MemoryOrchestratorContext"]
+__all__ = ["MemoryOrchestrator", "MemoryOrchestratorConfig", "MemoryOrchestratorContext"]
 
 OPEN_AT_ONCE = 1000
 """Contexts that are open at once unless told otherwise: as many as parameter sets can run at once."""
@@ -33,31 +35,47 @@ READY_ENOUGH = 64
 """Parameter sets that are ready, at which no further context is opened: those that are open end first."""
 
 
+@config
+class MemoryOrchestratorConfig:
+    """How data flows are run in this process; see `MemoryOrchestrator`."""
+
+    max_ctxs: int | None = field("contexts that are open at once", default=None)
+    workers: int | None = field("parameter sets that run at once", default=None)
+    seed: int | None = field("makes a random order of execution that can be repeated", default=None)
+    lineage: bool = field("keep the inputs of contexts for Outcome.lineage", default=False)
+
+
 class MemoryOrchestrator:
     """Runs data flows in this process.
 
-    ``max_ctxs`` bounds the contexts that are open at once, ``workers`` the parameter sets that run at once. ``seed``
-    makes a random order of execution that can be repeated. ``lineage`` keeps the inputs of contexts for
-    `Outcome.lineage`.
+    Configured by a `MemoryOrchestratorConfig`, or by its fields as keywords: ``max_ctxs`` bounds the contexts that are
+    open at once, ``workers`` the parameter sets that run at once. ``seed`` makes a random order of execution that can
+    be repeated. ``lineage`` keeps the inputs of contexts for `Outcome.lineage`.
     """
+
+    CONFIG = MemoryOrchestratorConfig
 
     def __init__(
         self,
+        config: MemoryOrchestratorConfig | None = None,
         *,
         max_ctxs: int | None = None,
         workers: int | None = None,
         seed: int | None = None,
         lineage: bool = False,
     ) -> None:
-        self.max_ctxs = bound("max_ctxs", max_ctxs)
-        self.workers = bound("workers", workers)
-        self.seed = seed
-        self.lineage = lineage
+        if config is None:
+            config = MemoryOrchestratorConfig(max_ctxs=max_ctxs, workers=workers, seed=seed, lineage=lineage)
+        self.config = config
+        self.max_ctxs = bound("max_ctxs", config.max_ctxs)
+        self.workers = bound("workers", config.workers)
+        self.seed = config.seed
+        self.lineage = config.lineage
 
     @classmethod
-    def withconfig(cls, config: Mapping[str, Any] | None = None) -> MemoryOrchestrator:
-        """Return an orchestrator configured by a mapping of its keywords."""
-        return cls(**(config or {}))
+    def withconfig(cls, config: Mapping[str, Any] | None = None, *above: str) -> MemoryOrchestrator:
+        """Return an orchestrator configured by a mapping of its keywords, plain or nested (`plain_fields`)."""
+        return cls(as_config(MemoryOrchestratorConfig, plain_fields(config, *above, "orchestrator", "memory")))
 
     async def __aenter__(self) -> MemoryOrchestrator:
         return self
@@ -143,3 +161,6 @@ class _MemoryRun(Run):
     async def cancel(self, name: str) -> None:
         with contextlib.suppress(ContextClosed):  # it has ended just now
             await self.octx.backend.cancel(name)
+
+
+CallContext.orchestrate = MemoryOrchestrator

@@ -13,7 +13,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from functools import partial
 from typing import Any
 
@@ -26,13 +26,16 @@ from tidemill.backends.redis.patience import patiently
 from tidemill.backends.redis.refusals import named
 from tidemill.backends.redis.urls import store_url
 from tidemill.errors import ContextClosed, StoreError, StoreMisconfigured
+from tidemill.model.context import BaseInputSetContext
 from tidemill.model.dataflow import DataFlow
 from tidemill.model.input import Input
 from tidemill.networks.backend import Counts
+from tidemill.orchestrator.input_sets import InputSets, closing
 from tidemill.orchestrator.outcome import Progress
 from tidemill.orchestrator.running import OrchestratorContext, Run, bound
 from tidemill.plan.compile import compile_plan
 from tidemill.plan.plan import Plan
+from tidemill.runtime.config import plain_fields
 from tidemill.runtime.prepare import Implementations
 from tidemill.runtime.pump import Pump
 
@@ -80,9 +83,19 @@ class RedisOrchestrator:
         self._stack = contextlib.AsyncExitStack()
 
     @classmethod
-    def withconfig(cls, config: Mapping[str, Any] | None = None) -> RedisOrchestrator:
-        """Return an orchestrator configured by a mapping of its keywords."""
-        return cls(**(config or {}))
+    def withconfig(cls, config: Mapping[str, Any] | None = None, *above: str) -> RedisOrchestrator:
+        """Return an orchestrator configured by a mapping of its keywords, plain or nested (`plain_fields`)."""
+        return cls(**plain_fields(config, *above, "orchestrator", "redis"))
+
+    @classmethod
+    async def run(
+        cls, dataflow: DataFlow, *sets: InputSets, strict: bool = True, ctx: Any = None, **keywords: Any
+    ) -> AsyncGenerator[tuple[BaseInputSetContext, dict[str, Any]], None]:
+        """Run a data flow over input sets; see `OrchestratorContext.run`."""
+        async with cls(**keywords) as orchestrator, orchestrator(dataflow, strict=strict) as octx:
+            async with closing(octx.run(*sets, ctx=ctx)) as pairs:
+                async for pair in pairs:
+                    yield pair
 
     async def __aenter__(self) -> RedisOrchestrator:
         said = store_url(self.url)

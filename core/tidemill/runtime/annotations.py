@@ -19,7 +19,15 @@ from tidemill.model.definition import NO_DEFAULT, Definition, definition_of
 from tidemill.model.primitives import CANONICAL
 from tidemill.runtime.implementation import OperationImplementationContext
 
-__all__ = ["GIVEN_BY_ENGINE", "inputs_of", "name_of", "outputs_of", "wants"]
+__all__ = [
+    "GIVEN_BY_ENGINE",
+    "create_definition",
+    "inputs_of",
+    "name_of",
+    "new_type_to_defininition",
+    "outputs_of",
+    "wants",
+]
 
 GIVEN_BY_ENGINE = ("self", "logger", "env")
 """Parameters that are no inputs: the engine fills them."""
@@ -88,6 +96,16 @@ def outputs_of(function: Callable[..., Any], operation: str) -> dict[str, Defini
     if hint in (None, type(None), inspect.Signature.empty):
         return {}
     return {"result": _definition(f"{operation}.outputs.result", hint, NO_DEFAULT)}
+
+
+def create_definition(name: str, param_annotation: Any, default: Any = NO_DEFAULT) -> Definition:
+    """Return the definition that an annotation stands for; ``name`` is its name where that is a primitive."""
+    return _definition(name, param_annotation, default)
+
+
+def new_type_to_defininition(new_type: Any) -> Definition:
+    """Return the definition that a `typing.NewType` stands for: it has its name."""
+    return _definition(str(new_type.__name__), new_type, NO_DEFAULT)
 
 
 def _definition(name: str, annotation: Any, default: Any) -> Definition:

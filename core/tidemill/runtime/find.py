@@ -15,11 +15,19 @@ from typing import Any
 
 from tidemill.errors import FailedToLoadOperation, FailedToLoadOperationImplementation, did_you_mean, shown
 from tidemill.model.operation import Operation
-from tidemill.runtime.decorator import implementation_of
+from tidemill.runtime.decorator import implementation_of, op
 from tidemill.runtime.failures import text_of
 from tidemill.runtime.implementation import OperationImplementation, isopimp
 
-__all__ = ["GROUPS", "entry_points", "find_implementation", "find_operation", "load_attribute"]
+__all__ = [
+    "GROUPS",
+    "entry_points",
+    "find_implementation",
+    "find_operation",
+    "load_attribute",
+    "load_implementation",
+    "load_operation",
+]
 
 GROUPS = ("tidemill.operations", "dffml.operation")
 """Entry point groups in which packages announce operations, first match first."""
@@ -75,6 +83,53 @@ def find_operation(name: str) -> Any:
     raise FailedToLoadOperation(said, path=name)
 
 
+def _operation_of(found: Any) -> Operation | None:
+    candidate = getattr(found, "op", found)
+    return candidate if isinstance(candidate, Operation) else None
+
+
+def _implementation_of(found: Any) -> type[OperationImplementation] | None:
+    candidate: Any
+    for candidate in (getattr(found, "imp", None), found):
+        if isopimp(candidate):
+            return candidate  # type: ignore[no-any-return]
+    return op(found).imp if inspect.isfunction(found) else None
+
+
+def load_operation(name: str | None = None) -> Any:
+    """Return the operation that is announced as ``name`` (or is at ``module:attribute``), or the list of all.
+
+    Raises `FailedToLoadOperation`.
+    """
+    if name is None:
+        found = (_operation_of(load_attribute(listed[0].value)) for listed in entry_points().values())
+        return [operation for operation in found if operation is not None]
+    operation = _operation_of(find_operation(name))
+    if operation is None:
+        raise FailedToLoadOperation(f"what is announced as {name} is no operation; decorate it with @op", path=name)
+    return operation
+
+
+def load_implementation(name: str | None = None) -> Any:
+    """Return the implementation that is announced as ``name`` (or is at ``module:attribute``, a plain function too), or
+    the list of all.
+
+    Raises `FailedToLoadOperationImplementation`.
+    """
+    if name is None:
+        loaded = [load_attribute(listed[0].value) for listed in entry_points().values()]
+        found = [_implementation_of(one) for one in loaded if hasattr(one, "imp") or not inspect.isfunction(one)]
+        return [implementation for implementation in found if implementation is not None]
+    try:
+        made = _implementation_of(find_operation(name))
+    except FailedToLoadOperation as error:
+        raise FailedToLoadOperationImplementation(error.message, reason=error.reason, path=name) from error
+    if made is None:
+        said = f"what is announced as {name} is no operation implementation; decorate it with @op"
+        raise FailedToLoadOperationImplementation(said, path=name)
+    return made
+
+
 def find_implementation(operation: Operation, given: Mapping[str, Any]) -> type[OperationImplementation]:
     """Return the implementation class of an operation; ``given`` are those that the data flow brings.
 
@@ -92,3 +147,7 @@ def find_implementation(operation: Operation, given: Mapping[str, Any]) -> type[
         return implementation_of(found, operation)
     said = f"{operation.name}: {shown(found)} is no operation implementation; decorate it with @op"
     raise FailedToLoadOperationImplementation(said, path=operation.name)
+
+
+Operation.finder = staticmethod(load_operation)
+OperationImplementation.finder = staticmethod(load_implementation)

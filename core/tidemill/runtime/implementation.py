@@ -10,21 +10,26 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
-from tidemill.errors import NotOpImp, shown
+from tidemill.errors import FailedToLoadOperationImplementation, NotOpImp, TidemillError, shown
+from tidemill.model.dataflow import DataFlow
 from tidemill.model.operation import Operation
-from tidemill.runtime.config import as_config
+from tidemill.runtime.config import as_config, plain_fields
 
 __all__ = [
     "OperationImplementation",
     "OperationImplementationContext",
+    "isoperation",
     "isopimp",
+    "isopwraped",
     "operation_in",
     "opimp_in",
     "opimp_name",
+    "opwraped_in",
 ]
 
 Enter = Mapping[str, Callable[[Any], Any]]
@@ -74,9 +79,34 @@ class OperationImplementationContext(_Stacked):
         """The configuration of the implementation."""
         return self.parent.config
 
+    @property
+    def env(self) -> dict[str, str]:
+        """A copy of the environment of the process."""
+        return dict(os.environ)
+
     async def run(self, inputs: dict[str, Any]) -> Any:
         """Run the operation over ``inputs``, by parameter name."""
         raise NotImplementedError(f"{type(self).__name__} has to define run(self, inputs)")
+
+    @contextlib.asynccontextmanager
+    async def subflow(
+        self,
+        dataflow: DataFlow,
+        *,
+        reuse: Any = None,
+        overlay: Any = None,
+        overlay_application_orchestrator: Any = None,
+    ) -> AsyncIterator[Any]:
+        """Give the orchestrator context of another data flow, which runs in this process as long as it is used.
+
+        The operation `run_dataflow` does the same, holds no place meanwhile, and works over a store. ``reuse`` and
+        ``overlay`` can only be None.
+        """
+        if reuse is not None or overlay is not None or overlay_application_orchestrator is not None:
+            said = "a data flow within an operation takes no reuse and no overlay; give it what it needs as inputs"
+            raise TidemillError(said, reason="NotSupported")
+        async with self.octx.parent as orchestrator, orchestrator(dataflow) as octx:
+            yield octx
 
     def note(self, remark: str) -> None:
         """Put a remark into the record of the run."""
@@ -91,6 +121,20 @@ class OperationImplementation(_Stacked):
     op: ClassVar[Operation]
     CONTEXT: ClassVar[type[OperationImplementationContext]]
     CONFIG: ClassVar[type | None] = None
+    finder: ClassVar[Callable[[str | None], Any] | None] = None
+    """What `load` asks; `runtime.find`, which is built on this module, puts itself here."""
+
+    @classmethod
+    def load(cls, loading: str | None = None) -> Any:
+        """Return the implementation that a package announces as ``loading``, or that is at ``module:attribute``, or the
+        list of all that are announced.
+
+        Raises `FailedToLoadOperationImplementation`.
+        """
+        finder = OperationImplementation.finder
+        if finder is None:
+            raise FailedToLoadOperationImplementation("nothing looks for code yet; import tidemill.runtime.find first")
+        return finder(loading)
 
     def __init__(self, config: Any = None) -> None:
         self.config = as_config(type(self).CONFIG, config)
@@ -102,13 +146,23 @@ class OperationImplementation(_Stacked):
 
     @classmethod
     def withconfig(cls, config: Any) -> OperationImplementation:
-        """Return an implementation with this configuration."""
-        return cls(config)
+        """Return an implementation with this configuration; fields that are nested are taken out (`plain_fields`)."""
+        return cls(plain_fields(config) if isinstance(config, Mapping) else config)
 
 
 def isopimp(item: Any) -> bool:
     """Say whether ``item`` is an implementation class."""
     return inspect.isclass(item) and issubclass(item, OperationImplementation) and item is not OperationImplementation
+
+
+def isoperation(item: Any) -> bool:
+    """Say whether ``item`` is an operation."""
+    return isinstance(item, Operation)
+
+
+def isopwraped(item: Any) -> bool:
+    """Say whether ``item`` was decorated with `op`."""
+    return isoperation(getattr(item, "op", None)) and isopimp(getattr(item, "imp", None))
 
 
 def opimp_name(item: Any) -> str:
@@ -124,18 +178,19 @@ def _members(place: Any) -> list[Any]:
     return [member for _, member in inspect.getmembers(place)]
 
 
+def opwraped_in(place: Any) -> list[Any]:
+    """Return what was decorated with `op` among the members of a module, class or mapping."""
+    return [member for member in _members(place) if isopwraped(member)]
+
+
 def opimp_in(place: Any) -> list[type[OperationImplementation]]:
     """Return the implementations among the members of a module, class or mapping (such as
     ``sys.modules[__name__]``)."""
-    members = _members(place)
-    own = [member for member in members if isopimp(member)]
-    return own + [member.imp for member in members if not isopimp(member) and isopimp(getattr(member, "imp", None))]
+    own = [member for member in _members(place) if isopimp(member)]
+    return own + [member.imp for member in opwraped_in(place)]
 
 
 def operation_in(place: Any) -> list[Operation]:
     """Return the operations among the members of a module, class or mapping."""
-    members = _members(place)
-    own = [member for member in members if isinstance(member, Operation)]
-    return own + [
-        member.op for member in members if not isopimp(member) and isinstance(getattr(member, "op", None), Operation)
-    ]
+    own = [member for member in _members(place) if isoperation(member)]
+    return own + [member.op for member in opwraped_in(place)]

@@ -6,12 +6,12 @@ as the call: what comes later would be seen by chance. Neighbour: `networks.inpu
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import Any, ClassVar
 
 from tidemill.engine.inputs import Item
 from tidemill.engine.parameters import ParameterSet
-from tidemill.errors import ContextClosed, DefinitionNotInContext, did_you_mean, pointer
+from tidemill.errors import ContextClosed, ContextError, DefinitionNotInContext, did_you_mean, pointer
 from tidemill.model.definition import Definition
 from tidemill.networks.inputs import InputNetwork
 
@@ -77,6 +77,21 @@ class InputNetworkView:
 
 class CallContext:
     """The orchestrator context as a call sees it: ``ictx`` reads the input network, ``notes`` are kept with the run."""
+
+    orchestrate: ClassVar[Callable[[], Any] | None] = None
+    """Makes the `parent`: the runtime knows no orchestrator, so the one in memory puts itself here."""
+
+    @property
+    def parent(self) -> Any:
+        """An orchestrator of this process, for a data flow that a call runs by itself: ``self.octx.parent(dataflow)``.
+
+        Such a run is nobody's child: it holds the place of its call, and no other process helps with it. What is to
+        be distributed is run by `run_dataflow`.
+        """
+        if CallContext.orchestrate is None:
+            said = "this process only works; use the operation run_dataflow, or import tidemill.orchestrator.memory"
+            raise ContextError(said, reason="NoOrchestrator")
+        return CallContext.orchestrate()
 
     def __init__(self, network: InputNetwork, parameter_set: ParameterSet) -> None:
         self.ictx = InputNetworkView(network, parameter_set)

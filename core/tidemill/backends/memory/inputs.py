@@ -73,7 +73,8 @@ class MemoryInputNetwork:
     def give(self, context: MemoryContext, offers: Iterable[Offer]) -> list[Item]:
         """Store inputs that were checked, in order, and return the new ones."""
         stored = []
-        for channel, value, parents, uid in offers:
+        for channel, value, named, uid in offers:
+            parents = tuple(context.items_by_uid[one] if isinstance(one, str) else one for one in named)
             item = self.store(context, channel, value, parents, (0, context.given))
             context.given += 1
             if item is not None:

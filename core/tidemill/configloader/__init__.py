@@ -1,0 +1,1 @@
+"""DFFML's import path ``dffml.configloader``: modules that name loaders of `tidemill.compat.configloaders`."""
