@@ -1,0 +1,234 @@
+"""A data flow that is kept open for requests: opened once, opened again when its store has been away.
+
+Each request is a run of its own over the same orchestrator context, so requests share implementations and limits, and
+one that fails, or is given up, concerns no other. Neighbours: `orchestrator.running`, `app`, `background`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from typing import Any
+
+from tidemill.errors import ContextClosed, StoreError, StoreUnavailable, TidemillError
+from tidemill.formats.inputs import InputSet
+from tidemill.orchestrator.input_sets import closing
+from tidemill.orchestrator.outcome import Outcome
+from tidemill.orchestrator.running import OrchestratorContext, Running
+from tidemill.plan.plan import Plan
+from tidemill.serving.channel import Channel
+from tidemill.serving.intake import Intake
+from tidemill.serving.limits import ServingLimits
+
+__all__ = ["Gate", "ServedFlow", "named_sets", "opened"]
+
+LOOK = 1.0
+"""Seconds between two looks at whether the store of a data flow answers."""
+PATIENCE = 5.0
+"""Seconds that such a look may take."""
+AGAIN = (0.5, 1.0, 2.0, 5.0)
+"""Seconds before a data flow is opened again, the last for all further times."""
+
+_log = logging.getLogger("tidemill.serving")
+
+
+class Gate:
+    """Counts the contexts that are open in this process, and lets no more than ``most`` in."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.open = 0
+        self.none = asyncio.Event()
+        self.none.set()
+
+    def enter(self, many: int) -> None:
+        """Let this many more contexts be open. Raises `TidemillError` (TooManyContexts)."""
+        if self.open + many > self.most:
+            said = f"{self.open} contexts are open, and {many} more would be above the limit {self.most}; try later"
+            raise TidemillError(said, reason="TooManyContexts")
+        self.open += many
+        self.none.clear()
+
+    def leave(self, many: int) -> None:
+        """Take note that this many contexts have ended."""
+        self.open -= many
+        if self.open == 0:
+            self.none.set()
+
+
+@contextlib.contextmanager
+def _named(orchestrator: Running) -> Iterator[None]:
+    """Have what the client of a store raises be errors of the project."""
+    shown = getattr(orchestrator, "shown", None)
+    if shown is None:
+        yield
+        return
+    from tidemill.backends.redis.refusals import named
+
+    with named(shown):
+        yield
+
+
+def named_sets(sets: Sequence[InputSet]) -> dict[str, InputSet]:
+    """Return input sets by names that nobody can guess, and that no other request has, in their order."""
+    ident = secrets.token_hex(16)
+    return {f"http-{ident}.{number}": each for number, each in enumerate(sets)}
+
+
+class ServedFlow:
+    """One channel, and its data flow as it is being run. ``problem`` says why it is not, if it is not."""
+
+    def __init__(self, channel: Channel, plan: Plan, orchestrator: Running, gate: Gate, limits: ServingLimits) -> None:
+        self.channel = channel
+        self.plan = plan
+        self.orchestrator = orchestrator
+        self.gate = gate
+        self.limits = limits
+        self.intake = Intake(channel, plan, contexts=limits.contexts)
+        self.problem = "it has not been opened yet"
+        self._octx: OrchestratorContext | None = None
+        self._runs: set[asyncio.Task[Any]] = set()
+
+    # -- open and kept open -------------------------------------------------------------------------------------------
+
+    async def keep(self, began: asyncio.Future[None]) -> None:
+        """Keep the data flow open until it is cancelled; ``began`` is told when it is open for the first time, or why
+        it cannot be."""
+        tries = 0
+        while True:
+            try:
+                with _named(self.orchestrator):
+                    async with self.orchestrator(self.channel.dataflow) as octx:
+                        self._octx, self.problem, tries = octx, "", 0
+                        if not began.done():
+                            began.set_result(None)
+                        await self._watch(octx)
+            except Exception as error:
+                if not began.done():
+                    began.set_exception(error)
+                    return
+                self.problem = str(error)
+                _log.warning("the data flow at %s is away: %s", self.channel.path, error)
+            finally:
+                self._octx = None
+            await asyncio.sleep(AGAIN[min(tries, len(AGAIN) - 1)])
+            tries += 1
+
+    async def _watch(self, octx: OrchestratorContext) -> None:
+        """Look until the data flow cannot be run any more, and raise why."""
+        while True:
+            await asyncio.sleep(LOOK)
+            if octx.crash is not None:
+                raise octx.crash
+            backend: Any = getattr(octx, "backend", None)
+            if hasattr(backend, "client"):
+                try:
+                    with _named(self.orchestrator):
+                        await asyncio.wait_for(backend.counts(octx.plan), PATIENCE)
+                except TimeoutError:
+                    raise StoreUnavailable(f"the store has not answered for {PATIENCE:g} s") from None
+
+    # -- runs ---------------------------------------------------------------------------------------------------------
+
+    async def run(self, sets: Sequence[InputSet]) -> dict[str, Outcome]:
+        """Run the data flow over input sets, and return what became of each, by name, in their order.
+
+        Whoever is cancelled meanwhile, or waits too long, leaves a run that is cancelled and cleans up behind it.
+        Raises `TidemillError` (Timeout, TooManyContexts, NotReady), `StoreError`.
+        """
+        found: dict[str, Outcome] = {}
+        named = named_sets(sets)
+
+        async def collect() -> None:
+            async with closing(self.outcomes(named)) as outcomes:
+                async for name, outcome in outcomes:
+                    found[name] = outcome
+
+        task = self.begun(collect, len(named))
+        try:
+            await asyncio.wait({task}, timeout=self.limits.run)
+        finally:
+            if not task.done():
+                task.cancel()
+        if not task.done():
+            if self.problem:
+                raise StoreUnavailable(f"the store is away: {self.problem}")
+            said = f"it took longer than {self.limits.run:g} s and was cancelled; ask for it in the background"
+            raise TidemillError(said, reason="Timeout")
+        await task
+        return {each.name: found[name] for name, each in named.items()}
+
+    def begun(self, work: Callable[[], Coroutine[Any, Any, None]], many: int) -> asyncio.Task[None]:
+        """Return a task that runs this many contexts, for which there is room; `settled` waits for it.
+
+        Raises `TidemillError` (TooManyContexts, NotReady).
+        """
+        self._ready()
+        self.gate.enter(many)
+        task = asyncio.create_task(work())
+        self._runs.add(task)
+
+        def over(done: asyncio.Task[None]) -> None:
+            self._runs.discard(done)
+            self.gate.leave(many)
+            if not done.cancelled():
+                done.exception()  # whoever gave it up does not ask
+
+        task.add_done_callback(over)
+        return task
+
+    def _ready(self) -> OrchestratorContext:
+        octx = self._octx
+        if octx is None or octx.crash is not None:
+            raise TidemillError(f"the data flow cannot be run now: {self.problem or 'it has ended'}", reason="NotReady")
+        return octx
+
+    async def settled(self) -> None:
+        """Cancel what still runs, and wait until it has cleaned up."""
+        for task in self._runs:
+            task.cancel()
+        await asyncio.gather(*self._runs, return_exceptions=True)
+
+    async def outcomes(self, named: dict[str, InputSet]) -> AsyncIterator[tuple[str, Outcome]]:
+        """Yield (name, what became of it) of contexts as they end. Raises what `run` does."""
+        octx = self._ready()
+        with _named(self.orchestrator):
+            try:
+                async with closing(octx.outcomes({name: each.inputs for name, each in named.items()})) as outcomes:
+                    async for outcome in outcomes:
+                        self._tell(outcome)
+                        yield outcome.name, outcome
+            except ContextClosed as error:
+                raise TidemillError(f"the data flow was closed meanwhile: {self.problem}", reason="NotReady") from error
+
+    def _tell(self, outcome: Outcome) -> None:
+        """Log a failure: who asked is not told what it was made from."""
+        failure = outcome.failure
+        if failure is not None:
+            values = (self.channel.path, failure.instance, failure.reason, failure.message)
+            _log.warning("a context of %r failed: %r: %s: %r", *values)
+            if failure.traceback:
+                _log.info("%r", failure.traceback)
+
+
+@contextlib.asynccontextmanager
+async def opened(flows: Sequence[ServedFlow]) -> AsyncIterator[None]:
+    """Have data flows be open meanwhile. Raises why one of them cannot be, with all others closed again."""
+    loop = asyncio.get_running_loop()
+    tasks = []
+    try:
+        for flow in flows:
+            began: asyncio.Future[None] = loop.create_future()
+            tasks.append(asyncio.create_task(flow.keep(began)))
+            await began
+        yield
+    finally:
+        await asyncio.gather(*(flow.settled() for flow in flows), return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(ended, Exception) and not isinstance(ended, StoreError):
+                _log.warning("closing a data flow: %s", ended)
