@@ -25,7 +25,16 @@ from tidemill.model.definition import Definition
 from tidemill.model.input import SEED, Input
 from tidemill.model.primitives import CANONICAL, checker_of, type_name
 
-__all__ = ["STDIN", "InputFile", "InputSet", "document_sets", "input_of_argument", "input_of_value", "mismatch"]
+__all__ = [
+    "STDIN",
+    "InputFile",
+    "InputSet",
+    "document_sets",
+    "input_of_argument",
+    "input_of_value",
+    "is_record",
+    "mismatch",
+]
 
 STDIN = "-"
 """Stands for standard input where a file of inputs is asked for."""
@@ -166,7 +175,7 @@ def document_sets(
 
 
 def _record(said: Any, definitions: Mapping[str, Definition], path: str, name: str) -> InputSet:
-    if isinstance(said, Mapping) and _is_record(said, definitions):
+    if isinstance(said, Mapping) and is_record(said, definitions):
         given = said.get("context", name)
         if not isinstance(given, str) or not given:
             message = f"the name of a context is a text that is not empty, not {type_name(given)} {shown(given)}"
@@ -176,7 +185,7 @@ def _record(said: Any, definitions: Mapping[str, Definition], path: str, name: s
     return _input_set(name, path, _inputs(said, definitions, path))
 
 
-def _is_record(said: Mapping[str, Any], definitions: Mapping[str, Definition]) -> bool:
+def is_record(said: Mapping[str, Any], definitions: Mapping[str, Definition]) -> bool:
     """Say whether a mapping says the inputs of a context under keys of ours, and is not itself the inputs."""
     if not set(said) <= _RECORD_KEYS:
         return False
