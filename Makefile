@@ -19,7 +19,7 @@ unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME
 
 .PHONY: help
 help:  ## list every target
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: install
 install: $(STAMP)  ## make .venv with everything that uv.lock names
@@ -58,7 +58,7 @@ test: $(STAMP)  ## install, run all tests, fail below the wanted coverage
 	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
 
 .PHONY: check
-check: $(STAMP)  ## lint, format, types, import contracts, size budgets, names in the Lua, definitions of the kinds
+check: $(STAMP)  ## lint, format, types, import contracts, size budgets, names in the Lua, what is generated
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy
@@ -66,10 +66,20 @@ check: $(STAMP)  ## lint, format, types, import contracts, size budgets, names i
 	@$(PY) tools/budgets.py
 	@$(PY) tools/lua.py
 	@$(PY) -m tidemill_operator.kinds --check
+	@PYTHONPATH=. $(PY) tools/chart.py --check
 
 .PHONY: generate
-generate: $(STAMP)  ## make the definitions of the kinds, for chart and manifests, out of the models
+generate: $(STAMP)  ## make the definitions of the kinds, the page about the chart and manifests/ out of their sources
 	@$(PY) -m tidemill_operator.kinds --write
+	@PYTHONPATH=. $(PY) tools/chart.py
+
+.PHONY: images
+images: $(STAMP)  ## build the images of operator and workers (BUILDER=docker|podman|buildah|cluster; ARGS=tidemill-worker for one)
+	@PYTHONPATH=. $(PY) tools/images.py $(ARGS)
+
+.PHONY: playground
+playground: $(STAMP)  ## a cluster, Tidemill in it and a first data flow (CLUSTER=kind|dev; ARGS=--down removes it)
+	@PYTHONPATH=. $(PY) tools/playground.py $(ARGS)
 
 .PHONY: format
 format: $(STAMP)  ## sort imports and format, in place
