@@ -169,6 +169,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="only say what is not up to date")
     chosen = parser.parse_args()
     stale = []
+    if not chosen.check:  # the manifests are rendered with it
+        (CHART / "files" / "commands.txt").write_text(access(), encoding="utf-8")
     for name, text in generated().items():
         path = ROOT / name
         if path.is_file() and path.read_text(encoding="utf-8") == text:

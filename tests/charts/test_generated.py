@@ -59,6 +59,8 @@ def test_what_is_stale_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr(chart, "ROOT", tmp_path)
+    monkeypatch.setattr(chart, "CHART", tmp_path)
+    (tmp_path / "files").mkdir()
     monkeypatch.setattr(chart, "generated", lambda: {"a/page.md": "new"})
     monkeypatch.setattr("sys.argv", ["chart", "--check"])
     assert chart.main() == 1
