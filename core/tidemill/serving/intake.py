@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from tidemill.errors import DuplicateContext, InvalidDocument, InvalidInput, TidemillError, shown
-from tidemill.formats.bounds import DEFAULT_LIMITS, ReadLimits
 from tidemill.formats.fitting import Fitting
 from tidemill.formats.inputs import InputSet, document_sets, input_of_argument, input_of_value
 from tidemill.formats.json_text import parse_json
@@ -90,7 +89,7 @@ class Intake:
         if asked.body is None:
             return []
         if mode == "default":
-            if not asked.body and not asked.content_type:
+            if not asked.body and not _is_json(asked.content_type):
                 return []
             found = list(document_sets(self._json(asked), self._definitions))
             _refuse_twice(found)
@@ -108,13 +107,14 @@ class Intake:
 
     def _json(self, asked: Asked) -> Any:
         kind = asked.content_type
-        if kind != "application/json" and not kind.endswith("+json"):
+        if not _is_json(kind):
             said = f"the body is {shown(kind) if kind else 'of no type'}, expected Content-Type: application/json"
             raise InvalidDocument(said, reason="UnsupportedMediaType", path="")
-        return parse_json(_text(asked.body or b""), source="body", limits=_LIMITS)
+        return parse_json(_text(asked.body or b""), source="body")
 
 
-_LIMITS = ReadLimits(DEFAULT_LIMITS.size, DEFAULT_LIMITS.depth, DEFAULT_LIMITS.digits)
+def _is_json(kind: str) -> bool:
+    return kind == "application/json" or kind.endswith("+json")
 
 
 def _text(body: bytes) -> str:
