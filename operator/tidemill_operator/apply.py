@@ -87,7 +87,9 @@ class Applier:
         gone = {name: None for name in sight.status if name not in status}
         self._canary.wrote(PLURALS[sight.meta.kind])
         body = {"metadata": {"uid": sight.meta.uid}, "status": {**status, **gone}}
-        await self._cluster.merge(self._path(sight, "status"), body)
+        now = await self._cluster.merge(self._path(sight, "status"), body)
+        if now.get("resourceVersion") == sight.meta.version:  # nothing has changed, so nothing is to be seen
+            self._canary.saw(PLURALS[sight.meta.kind])
         self._metrics.statuses.labels(sight.meta.kind).inc()
 
     async def post(self, sight: Sight, action: do.Post) -> None:

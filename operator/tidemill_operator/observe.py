@@ -175,6 +175,10 @@ class Observer:
         warnings = tuple(f"{one.path}: {one.message}"[:300] for one in accepted.warnings[:20])
         known.flow = Flow(accepted.plan.digest, name, warnings)
         known.uses = _uses(accepted)
+        for at, source in enumerate(found.spec.inputsFrom):
+            if source.url is not None:
+                said = "inputs at a URL are not read by this version; put the file into a ConfigMap, or submit them"
+                raise TidemillError(said, reason="UrlNotSupported", path=f"/spec/inputsFrom/{at}/url")
         sets = sight.sets()
         limit = accepted.plan.limits.contexts
         if limit is not None and len(sets) > limit:

@@ -122,6 +122,8 @@ class Passes:
             sight.known.findings = (Finding(error.reason, error.message, error.path),)
             sight.known.flow = None
             return True
+        whole = sight.parent.metadata.uid if sight.parent is not None else sight.meta.uid
+        self._pools.stale(whole)
         if isinstance(action, Open):
             return sight.known.given is not None and sight.known.given.opened
         return not isinstance(action, SETTLED)

@@ -64,6 +64,10 @@ class Pools:
         """Take in what an object, a DataFlow or one of its runs, has in the pools of a DataFlow, by its uid."""
         self._loads.setdefault(dataflow, {})[uid] = loads
 
+    def stale(self, uid: str) -> None:
+        """Have the pools of a DataFlow be looked at anew: something of them was changed."""
+        self._seen.pop(uid, None)
+
     def forget(self, uid: str) -> None:
         """Forget an object that is gone."""
         self._loads.pop(uid, None)

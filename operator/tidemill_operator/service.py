@@ -23,9 +23,10 @@ from tidemill_operator.cluster import Cluster, ClusterError
 from tidemill_operator.decide.reconcile import Policy
 from tidemill_operator.decide.resources import Workers
 from tidemill_operator.handlers import LEASES, watch
+from tidemill_operator.kinds.crd import KINDS, REVISION
 from tidemill_operator.leader import Leader
 from tidemill_operator.metrics import Metrics
-from tidemill_operator.names import DATAFLOW, DATAFLOWRUN, GROUP, VERSION
+from tidemill_operator.names import DATAFLOW, DATAFLOWRUN, GROUP, VERSION, label
 from tidemill_operator.observe import PLURALS, Observer
 from tidemill_operator.passes import Passes
 from tidemill_operator.pools import Pools
@@ -37,7 +38,8 @@ __all__ = ["Operator"]
 
 LOOK = 2.0
 """Seconds between two looks at the pools of a namespace, so that workers come when there is work."""
-KINDS = {plural: kind for kind, plural in PLURALS.items()}
+KIND_OF = {plural: kind for kind, plural in PLURALS.items()}
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 logger = logging.getLogger("tidemill.operator")
 
@@ -62,6 +64,7 @@ class Operator:
         self.passes = Passes(self.work, observer, applier, self.pools, policy_of(settings), self.metrics)
         self.watching = asyncio.Event()
         self.port = -1
+        self.waits = ""
         self._stop = asyncio.Event()
         self._measure()
 
@@ -72,7 +75,7 @@ class Operator:
         metrics.lag.set_function(lambda: self.canary.lag)
         metrics.silence.set_function(lambda: time.monotonic() - cluster.answered)
         metrics.memory.set_function(_memory)
-        for kind in KINDS.values():
+        for kind in PLURALS:
             metrics.objects.labels(kind).set_function(partial(self._many, kind))
         cluster.done = lambda verb, status: metrics.requests.labels(verb, str(status)).inc()
         cluster.guard = self.leader.guard
@@ -151,18 +154,40 @@ class Operator:
         return self.watching.is_set() and (settings.clusterwide or settings.namespace in settings.namespaces)
 
     async def _kinds(self) -> None:
-        """Wait until the cluster has our kinds: kopf looks for them only once."""
-        said = False
+        """Wait until the cluster has our kinds, as new as this version needs them: kopf looks for them only once."""
         while True:
             with contextlib.suppress(ClusterError):
-                found = await self.cluster.get(f"/apis/{GROUP}/{VERSION}")
-                if {DATAFLOW, DATAFLOWRUN} <= {str(one.get("kind")) for one in found.get("resources") or ()}:
+                wrong = await self._wrong_kinds()
+                if wrong != self.waits and wrong:
+                    logger.error("waiting: %s", wrong)
+                self.waits = wrong
+                if not wrong:
                     return
-            if not said:
-                logger.warning("waiting: the cluster has no kinds %s and %s of %s/%s; apply their definitions",
-                    DATAFLOW, DATAFLOWRUN, GROUP, VERSION)  # fmt: skip
-                said = True
             await asyncio.sleep(self.settings.renew)
+
+    async def _wrong_kinds(self) -> str:
+        """Return what is wrong with the definitions of our kinds. Raises `ClusterError`."""
+        try:
+            found = await self.cluster.get(f"/apis/{GROUP}/{VERSION}")
+        except ClusterError as error:
+            if error.status != 404:
+                raise
+            found = {}
+        missing = {DATAFLOW, DATAFLOWRUN} - {str(one.get("kind")) for one in found.get("resources") or ()}
+        if missing:
+            names = " and ".join(sorted(missing))
+            return f"CrdMissing: the cluster has no kind {names} of {GROUP}/{VERSION}; apply their definitions"
+        for kind in KINDS:
+            try:
+                said = await self.cluster.metadata(f"{DEFINITIONS}/{kind.name}")
+            except ClusterError as error:
+                if error.status in (403, 404):  # who may not see definitions takes them as they are
+                    continue
+                raise
+            has = str((said.get("annotations") or {}).get(label("schema-revision"), "0"))
+            if not has.isdigit() or int(has) < REVISION:
+                return f"CrdTooOld: {kind.name} has revision {has}, and has to have {REVISION}; apply the definitions"
+        return ""
 
     async def _watch(self) -> None:
         watching = asyncio.create_task(watch(self.settings, self.cluster, self.canary, self.seen, self.watching))
@@ -184,7 +209,7 @@ class Operator:
                 if owner.get("uid") in self.work.items:
                     self.work.wake(owner["uid"], DATAFLOW, namespace, owner["name"])
             return
-        self.work.wake(uid, KINDS[plural], namespace, name)
+        self.work.wake(uid, KIND_OF[plural], namespace, name)
         if plural == "dataflows":  # runs may wait for it
             self.work.wake_all(DATAFLOWRUN, namespace, self._waits)
 
@@ -197,7 +222,7 @@ class Operator:
         before: dict[tuple[str, str], tuple[int, int]] = {}
         while True:
             await asyncio.sleep(LOOK * max(1.0, len(self.stores.open) / 20))
-            await self.stores.close_idle()
+            await self.stores.close_idle({item.namespace for item in self.work.items.values()})
             for namespace, store in self.stores.open.items():
                 try:
                     overview = await store.look(())
@@ -217,7 +242,9 @@ class Operator:
         silence = time.monotonic() - self.cluster.answered
         if silence > 2 * self.settings.lease:
             found.append(f"the API server has not answered for {silence:.0f} s")
-        if self.leader.holds and not self.watching.is_set():
+        if self.waits:
+            found.append(self.waits)
+        elif self.leader.holds and not self.watching.is_set():
             found.append("the watches have not begun")
         return found
 

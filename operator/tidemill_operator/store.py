@@ -12,7 +12,7 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from itertools import islice
 from typing import Any
 
@@ -177,6 +177,7 @@ class Store:
         finally:
             await backend.mail.close()
             self._metrics.opened.inc(opened)
+            self._seen = None  # there is more to do now
         return True
 
     async def _some(self, backend: RedisBackend, group: str, plan: Plan, sets: list[GivenSet], strict: bool) -> int:
@@ -324,11 +325,11 @@ class Stores:
         """The stores to which connections may be open, by namespace."""
         return dict(self._open)
 
-    async def close_idle(self) -> None:
-        """Close the connections of namespaces that nobody has asked about lately."""
+    async def close_idle(self, used: Collection[str]) -> None:
+        """Close the connections of namespaces that have no objects, which nobody has asked about lately."""
         now = time.monotonic()
         for namespace, store in list(self._open.items()):
-            if now - store.used > self._settings.idle:
+            if namespace not in used and now - store.used > self._settings.idle:
                 del self._open[namespace]
                 await store.client.close()
 

@@ -14,6 +14,8 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 
+from tidemill.errors import TidemillError
+
 __all__ = ["Item", "Work"]
 
 FIRST, MOST = 1.0, 60.0
@@ -117,10 +119,12 @@ class Work:
             item.failures = 0
         except asyncio.CancelledError:
             raise
-        except Exception:
+        except Exception as error:
             item.failures += 1
-            after = min(MOST, FIRST * 2 ** (item.failures - 1)) * random.uniform(0.8, 1.0)
-            logger.exception("a pass over %s failed, %d times by now", item, item.failures)
+            after = min(MOST, FIRST * 2 ** min(10, item.failures - 1)) * random.uniform(0.8, 1.0)
+            known = isinstance(error, TidemillError)
+            what = f"{error.reason}: {error}" if isinstance(error, TidemillError) else "an error of the operator itself"
+            logger.warning("a pass over %s failed, %d times by now: %s", item, item.failures, what, exc_info=not known)
         finally:
             item.running = False
             self._room.release()

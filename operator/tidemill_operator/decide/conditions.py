@@ -141,6 +141,8 @@ def _succeeded(seen: Observed, lost: bool) -> Said:
     stored, given = seen.stored, seen.given
     if stored is None or given is None or seen.findings:
         return before or Said(UNKNOWN, "NotAccepted" if seen.findings else "NotLookedAt", "")
+    if before is not None and not stored.total:
+        return before
     if not given.many and not stored.total:
         return Said(UNKNOWN, "NoInputs", "nothing is to be run until it has inputs, or a DataFlowRun names it")
     if not given.opened and not _cancelled(seen):

@@ -174,13 +174,15 @@ def decide(seen: Observed, policy: Policy, recalled: Recalled, clock: float) -> 
     if seen.flow is not None and not lost:
         actions += _in_store(seen)
     scaled, trends, again = _pools(seen, policy, recalled, clock)
-    actions += scaled + _over(seen, finished(said))
     status = status_of(seen, said, lost=lost)
+    left = _ttl_left(seen, status, finished(said))
+    actions += scaled + _over(seen, left)
     change = differs(seen.status, status)
     wait = recalled.written + policy.progress - clock
     due = change == "conditions" or (change == "counts" and wait <= 0)
     quiet = 0 if change else recalled.quiet + 1
-    after = min(filter(None, [_after(seen, said, policy, quiet), again, wait if change == "counts" else None]))
+    waits = [_after(seen, said, policy, quiet), again, left, wait if change and not due else None]
+    after = min(one for one in waits if one is not None)
     kept = Recalled(clock if due else recalled.written, quiet, trends)
     posts = _posts(seen, status) if due else ()
     return Decision(tuple(actions), status if due else None, posts, max(after, 0.05), kept)
@@ -264,10 +266,10 @@ def _followed(
     return made.replicas, made.trend, made.again
 
 
-def _over(seen: Observed, done: bool) -> list[Action]:
-    """Return which objects are to go by now: this one, or runs beyond the history of this data flow."""
+def _over(seen: Observed, left: float | None) -> list[Action]:
+    """Return which objects are to go by now: this one, whose time has ``left`` seconds, or runs beyond the history of
+    this data flow."""
     found: list[Action] = []
-    left = _ttl_left(seen, done)
     if left is not None and left <= 0:
         found.append(DeleteObject(seen.meta.kind, seen.meta.name, seen.meta.uid))
     if isinstance(seen.spec, DataFlowSpec) and seen.spec.historyLimits is not None:
@@ -278,9 +280,9 @@ def _over(seen: Observed, done: bool) -> list[Action]:
     return found
 
 
-def _ttl_left(seen: Observed, done: bool) -> float | None:
+def _ttl_left(seen: Observed, status: Mapping[str, Any], done: bool) -> float | None:
     ttl = seen.spec.ttlSecondsAfterFinished if seen.spec is not None else None
-    ended = seconds_of(seen.status.get("completionTime"))
+    ended = seconds_of(status.get("completionTime"))
     return None if ttl is None or not done or ended is None else ended + ttl - seen.now
 
 
@@ -292,8 +294,7 @@ def _after(seen: Observed, said: Mapping[str, Any], policy: Policy, quiet: int) 
     if seen.given is not None and not seen.given.opened and seen.flow is not None:
         return 0.05
     if finished(said) or seen.stored is None or not seen.stored.contexts["open"]:
-        left = _ttl_left(seen, finished(said))
-        return min(policy.refresh, max(1.0, left)) if left is not None else policy.refresh
+        return policy.refresh
     return min(policy.progress, 0.1 * 2.0 ** min(quiet, 5))
 
 
@@ -304,6 +305,8 @@ def _posts(seen: Observed, status: Mapping[str, Any]) -> tuple[Post, ...]:
     for one in status["conditions"]:
         kind, old = one["type"], before.get(one["type"]) or {}
         if (old.get("status"), old.get("reason")) == (one["status"], one["reason"]) or kind not in _TOLD:
+            continue
+        if one["status"] == "Unknown":
             continue
         if one["reason"] in _UNTOLD or (kind == "Suspended" and one["status"] == "False" and not old):
             continue

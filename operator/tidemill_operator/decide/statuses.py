@@ -46,7 +46,7 @@ def status_of(seen: Observed, said: Mapping[str, Said], *, lost: bool = False) -
     made |= {"planDigest": digest} if digest else {}
     if seen.stored is None or lost or (not seen.stored.total and (before.get("contexts") or {}).get("total")):
         kept = ("contexts", "parameterSets", "failures", "startTime", "completionTime", "durationSeconds", "results")
-        made |= {name: before[name] for name in (*kept, "resultsRef") if before.get(name)}
+        made |= {name: before[name] for name in (*kept, "resultsRef") if name in before}
     else:
         made |= _counted(seen) | _times(seen, said)
     if seen.meta.kind == DATAFLOW:

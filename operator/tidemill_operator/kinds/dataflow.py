@@ -69,7 +69,7 @@ class HistoryLimits(KindPart):
     failedRuns: Annotated[int, Field(ge=0, le=1000)] = Field(10, description="DataFlowRun objects that failed.")
 
 
-class DataFlowSpec(KindPart, FileFlow[Any], ClusterPart[GivenInputSet]):
+class DataFlowSpec(KindPart, ClusterPart[GivenInputSet], FileFlow[Any]):
     """A data flow in its exported form, and what Kubernetes needs to know besides."""
 
     RULES = [
