@@ -87,8 +87,9 @@ format: $(STAMP)  ## sort imports and format, in place
 	@$(PY) -m ruff format
 
 .PHONY: docs
-docs: $(STAMP)  ## make docs/redis.md out of the code (ARGS=--measure measures its figures again)
+docs: $(STAMP)  ## make docs/redis.md and docs/dataflow.md out of the code (ARGS=--measure measures figures of the former again)
 	@PYTHONPATH=. $(PY) tools/redis_doc.py $(ARGS)
+	@$(PY) tools/dataflow_doc.py
 
 .PHONY: bench
 bench: $(STAMP)  ## measure in memory (ARGS="--help") and over a store (STORE="--help") beside others; given one, that

@@ -1,12 +1,13 @@
-"""The operations of tour.yaml: a shop takes an order apart, charges for each item at one till, and packs each item.
+"""The operations of tour.yaml and fan-out.yaml.
 
+In the one a shop takes an order apart, charges for each item at one till and packs it; the other squares numbers.
 Nothing here knows of Tidemill: the data flow says what the functions take and give. In a cluster the file is in a
 ConfigMap, which is enough to try things; in earnest operations are in an image.
 """
 
 from __future__ import annotations
 
-__all__ = ["charge", "close", "is_open", "items", "label", "pack", "till"]
+__all__ = ["charge", "close", "is_open", "items", "label", "numbers", "pack", "square", "till"]
 
 
 def is_open(day: str) -> dict[str, bool]:
@@ -41,3 +42,13 @@ def pack(label: str) -> dict[str, str]:
 
 def close(till: dict[str, int]) -> None:
     """Close the till when everything is charged: an operation of the stage cleanup."""
+
+
+def numbers(count: int) -> dict[str, list[int]]:
+    """Count: the data flow expands the list."""
+    return {"numbers": list(range(1, count + 1))}
+
+
+def square(number: int) -> dict[str, int]:
+    """Square a number."""
+    return {"square": number * number}

@@ -285,6 +285,26 @@ def test_inputs_inside_the_document_are_run(cli: Cli, tmp_path: Path) -> None:
     assert bad.err.startswith("error: TypeMismatch at /spec/inputs/0/values/name/0\n")
 
 
+@pytest.mark.parametrize(
+    ("said", "path"),
+    [
+        ("inputsFrom: [{name: a, url: 's3://b/k'}]", "/spec/inputsFrom"),
+        ("inputs: [{inputs: [{definition: name, valueFrom: {configMapKeyRef: {name: c, key: k}}}]}]",
+            "/spec/inputs/0/inputs/0/valueFrom"),
+    ],
+)  # fmt: skip
+def test_inputs_that_only_a_cluster_has_are_asked_for(cli: Cli, tmp_path: Path, said: str, path: str) -> None:
+    flow = (FLOWS / "flow.yaml").read_text()
+    spec = "".join(f"  {line}\n" for line in f"{flow}{said}".splitlines())
+    (tmp_path / "f.yaml").write_text(f"apiVersion: tidemill.alt/v1alpha1\nkind: DataFlow\nspec:\n{spec}")
+    bad = cli("run", str(tmp_path / "f.yaml"), cwd=FLOWS)
+    assert bad.code == 3
+    assert bad.err.startswith(f"error: OnlyInCluster at {path}\n")
+    assert cli("validate", str(tmp_path / "f.yaml"), cwd=FLOWS).code == 0
+    (tmp_path / "given.jsonl").write_text('{"name": "Ada"}')
+    assert cli("run", str(tmp_path / "f.yaml"), "--inputs", str(tmp_path / "given.jsonl"), cwd=FLOWS).code == 0
+
+
 def test_large_integers_and_whole_floats_arrive_as_they_were_written(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "keeping.py").write_text("def keep(n, f):\n    return {'kept': [n, f]}\n")
     (tmp_path / "f.yaml").write_text("""\

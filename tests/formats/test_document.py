@@ -237,7 +237,9 @@ def test_the_wrapper_of_kubernetes_is_taken_off() -> None:
 def test_what_only_a_cluster_needs_is_passed_over() -> None:
     said = {"pools": [{"name": "default"}], "suspend": True, "optimize": {"for": "speed"}, "inputs": []}
     found = shaped(wrapped({**operation(), **said}))
-    assert (found.said, found.inputs) == (operation(), None)
+    assert (found.said, found.inputs, found.elsewhere) == (operation(), None, "")
+    more = shaped(wrapped({**operation(), "inputsFrom": [{"name": "a"}]}))
+    assert more.elsewhere == "/spec/inputsFrom"
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,7 @@ def _input_sets(
 
     One that no context could be opened with is refused: before the first is run, but for what comes through a pipe.
     """
+    from tidemill.errors import InvalidInput
     from tidemill.formats.fitting import Fitting
     from tidemill.formats.inputs import InputFile, InputSet, document_sets, input_of_argument
 
@@ -135,6 +136,9 @@ def _input_sets(
         contexts = InputFile(file, definitions, fits)
         total = contexts.check() if contexts.repeatable else None
         return _with(common, contexts), total
+    if source.file is not None and source.file.document.elsewhere:
+        said = "inputs are in files that a cluster has; give those that it is to be run over here with --inputs"
+        raise InvalidInput(said, reason="OnlyInCluster", path=source.file.document.elsewhere)
     if source.inputs is not None:
         root = f"{source.file.document.prefix}/inputs" if source.file is not None else ""
         listed = list(document_sets(source.inputs, definitions, root=root))

@@ -36,7 +36,8 @@ class FlowDocument:
     """A document whose shape is that of a data flow.
 
     ``said`` is what `DataFlow` is made from, ``inputs`` what the document gives to run it with, ``prefix`` the JSON
-    pointer to the data flow within the document, ``name`` what a wrapper calls it.
+    pointer to the data flow within the document, ``name`` what a wrapper calls it. ``elsewhere`` is the path of what
+    names more inputs that only a cluster has.
     """
 
     document: Document
@@ -44,6 +45,7 @@ class FlowDocument:
     inputs: Any
     prefix: str = ""
     name: str = ""
+    elsewhere: str = ""
 
 
 def check_shape(document: Document) -> FlowDocument:
@@ -82,7 +84,8 @@ def _wrapped(document: Document, value: dict[str, Any]) -> FlowDocument:
     _check(schema.LinkedSpec if spec.get("linked") is True else schema.PlainSpec, spec, document, prefix)
     said = {key: part for key, part in spec.items() if key not in schema.ClusterPart.model_fields}
     inputs = [{key: part for key, part in each.items() if part != ""} for each in spec.get("inputs") or ()]
-    return FlowDocument(document, _renamed(said), inputs or None, prefix, name)
+    elsewhere = "/spec/inputsFrom" if spec.get("inputsFrom") else ""
+    return FlowDocument(document, _renamed(said), inputs or None, prefix, name, elsewhere)
 
 
 def locate(problems: Iterable[Problem], document: Document, prefix: str = "") -> list[Problem]:
