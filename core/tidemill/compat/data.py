@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import functools
 import inspect
 import uuid
 from collections.abc import Callable, Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from tidemill.operation.mapping import path_of, traverse_get
 
 __all__ = [
+    "explore_directories",
     "export",
     "export_dict",
     "export_list",
     "ignore_args",
     "merge",
+    "nested_apply",
+    "parser_helper",
     "split_dot_seperated",
     "traverse_config_get",
     "traverse_config_set",
@@ -84,6 +88,46 @@ def ignore_args(func: Callable[[], Any]) -> Callable[..., Any]:
         return func()
 
     return called
+
+
+def parser_helper(value: Any) -> Any:
+    """Return what a word of a command line means: a literal of Python, a boolean word, a list, or itself."""
+    if not isinstance(value, str):
+        return value
+    if value.lower() in _WORDS:
+        return _WORDS[value.lower()]
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        if "," in value and "://" not in value:
+            return [parser_helper(part) for part in value.split(",") if part]
+        return value
+
+
+_WORDS = {
+    **dict.fromkeys(("null", "nil", "none")),
+    **dict.fromkeys(("yes", "true", "on"), True),
+    **dict.fromkeys(("no", "false", "off"), False),
+}
+
+
+def explore_directories(path_dict: dict[str, Any]) -> dict[str, Any]:
+    """Put in the place of each directory a mapping of what is in it, by name without suffix; return the mapping."""
+    for key, value in path_dict.items():
+        if Path(value).is_dir():
+            path_dict[key] = explore_directories({path.stem: path for path in Path(value).iterdir()})
+    return path_dict
+
+
+async def nested_apply(target: dict[Any, Any], func: Callable[[Any], Any]) -> dict[Any, Any]:
+    """Put what ``func`` returns in the place of each value of nested mappings; return the mapping."""
+    for key, value in target.items():
+        if isinstance(value, dict):
+            target[key] = await nested_apply(value, func)
+        else:
+            made = func(value)
+            target[key] = await made if inspect.isawaitable(made) else made
+    return target
 
 
 def export(obj: Any) -> Any:

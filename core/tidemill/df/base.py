@@ -30,12 +30,14 @@ from tidemill.model.context import (
     StringContextHandle,
     StringInputSetContext,
 )
+from tidemill.model.context import MemoryInputSetConfig as BaseInputSetConfig
 from tidemill.model.definition import NO_DEFAULT, Definition
 from tidemill.model.input import Input
 from tidemill.model.operation import Operation, Stage
 from tidemill.model.parameters import Parameter
 from tidemill.orchestrator.running import OrchestratorContext as BaseOrchestratorContext
 from tidemill.orchestrator.running import Running as BaseOrchestrator
+from tidemill.runtime.annotations import create_definition
 from tidemill.runtime.config import BaseConfig
 from tidemill.runtime.decorator import op
 from tidemill.runtime.implementation import (
@@ -49,6 +51,7 @@ from tidemill.runtime.implementation import (
     opimp_name,
     opwraped_in,
 )
+from tidemill.runtime.view import DefinitionSet as BaseDefinitionSetContext
 
 __all__ = [
     "NO_DEFAULT",
@@ -56,9 +59,11 @@ __all__ = [
     "BaseContextHandle",
     "BaseDataFlowObject",
     "BaseDataFlowObjectContext",
+    "BaseDefinitionSetContext",
     "BaseInputNetwork",
     "BaseInputNetworkContext",
     "BaseInputSet",
+    "BaseInputSetConfig",
     "BaseInputSetContext",
     "BaseKeyValueStore",
     "BaseKeyValueStoreContext",
@@ -86,6 +91,7 @@ __all__ = [
     "Stage",
     "StringContextHandle",
     "StringInputSetContext",
+    "create_definition",
     "isoperation",
     "isopimp",
     "isopwraped",

@@ -6,7 +6,19 @@ They are written with what every user has, `op` and `OperationImplementationCont
 import importlib
 from typing import Any
 
-_MODULES = ("archive", "compression", "dataflow", "db", "io", "mapping", "math", "output", "preprocess", "subprocess")
+_MODULES = (
+    "archive",
+    "compression",
+    "dataflow",
+    "db",
+    "io",
+    "mapping",
+    "math",
+    "output",
+    "packaging",
+    "preprocess",
+    "subprocess",
+)
 
 
 def __getattr__(name: str) -> Any:

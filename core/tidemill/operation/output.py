@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tidemill.engine.inputs import Item
-from tidemill.errors import TidemillError, shown
+from tidemill.errors import RemapFailure, TidemillError, shown
 from tidemill.model.definition import Definition
 from tidemill.model.operation import Stage
 from tidemill.operation.ancestry import ancestors_of
+from tidemill.operation.remap import RemapConfig, remap
 from tidemill.runtime.config import config, field
 from tidemill.runtime.decorator import op
 from tidemill.runtime.implementation import OperationImplementationContext
@@ -25,6 +26,17 @@ __all__ = [
     "GetSingle",
     "GetSingleConfig",
     "GroupBy",
+    "RemapConfig",
+    "RemapFailure",
+    "associate_output",
+    "associate_spec",
+    "get_multi_output",
+    "get_multi_spec",
+    "get_single_output",
+    "get_single_spec",
+    "group_by_output",
+    "group_by_spec",
+    "remap",
 ]
 
 
@@ -217,3 +229,9 @@ def _hashable(value: Any) -> Any:
     except TypeError:
         return shown(value)
     return value
+
+
+get_single_spec, get_single_output = GetSingle.op.inputs["spec"], GetSingle.op.outputs["output"]
+get_multi_spec, get_multi_output = GetMulti.op.inputs["spec"], GetMulti.op.outputs["output"]
+group_by_spec, group_by_output = GroupBy.op.inputs["spec"], GroupBy.op.outputs["output"]
+associate_spec, associate_output = Associate.op.inputs["spec"], Associate.op.outputs["output"]

@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-_MODULES = ("asynctestcase", "data", "entrypoint", "os")
+_MODULES = ("asynchelper", "asynctestcase", "data", "entrypoint", "os", "subprocess")
 
 
 def __getattr__(name: str) -> Any:
