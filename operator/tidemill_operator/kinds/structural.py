@@ -119,8 +119,7 @@ class _Maker:
     def _field(
         self, model: type[BaseModel], name: str, info: FieldInfo, above: tuple[type[BaseModel], ...]
     ) -> dict[str, Any]:
-        schema = self._type(info.annotation, above)
-        schema |= _constraints(info.metadata, schema)
+        schema = self._annotated(info.annotation, tuple(info.metadata), above)
         said = self._said(model, name)
         text = info.description or (said.text if said else "")
         if text:
@@ -133,6 +132,11 @@ class _Maker:
         elif self.defaults and not info.is_required() and info.default not in (None, {}, []):
             schema["default"] = {} if isinstance(info.default, BaseModel) else info.default  # {} takes its own defaults
         return schema
+
+    def _annotated(self, kind: Any, metadata: tuple[Any, ...], above: tuple[type[BaseModel], ...]) -> dict[str, Any]:
+        told = kind is Any and any(isinstance(part, Schema) for part in metadata)
+        schema = {} if told else self._type(kind, above)
+        return schema | _constraints(metadata, schema)
 
     def _said(self, model: type[BaseModel], name: str) -> Said | None:
         for each in model.__mro__:
@@ -148,9 +152,7 @@ class _Maker:
             return self.model(kind, above)
         origin, parts = get_origin(kind), get_args(kind)
         if origin is Annotated:
-            told = parts[0] is Any and any(isinstance(part, Schema) for part in parts)
-            schema = {} if told else self._type(parts[0], above)
-            return schema | _constraints(parts[1:], schema)
+            return self._annotated(parts[0], parts[1:], above)
         if origin is Literal:
             return {"type": _type_name(parts), "enum": list(parts)}
         if origin is list:
