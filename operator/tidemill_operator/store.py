@@ -26,7 +26,7 @@ from tidemill.backends.redis.overview import Overview, RedisOverview
 from tidemill.backends.redis.recovery import RedisRecovery, ServerRun
 from tidemill.backends.redis.refusals import named
 from tidemill.backends.redis.workers import RedisWorkers
-from tidemill.errors import ContextClosed, DuplicateContext, StoreError, StoreUnavailable, TidemillError
+from tidemill.errors import ContextClosed, StoreError, StoreUnavailable, TidemillError
 from tidemill.formats.write import plain_data
 from tidemill.plan.plan import Plan
 from tidemill_operator.decide.resources import prefix_of
@@ -36,6 +36,7 @@ from tidemill_operator.leader import Leader
 from tidemill_operator.metrics import Metrics
 from tidemill_operator.names import label
 from tidemill_operator.observed import Load, Stored
+from tidemill_operator.opening import Opening
 from tidemill_operator.settings import Settings
 
 __all__ = ["Store", "Stores"]
@@ -181,34 +182,12 @@ class Store:
         return True
 
     async def _some(self, backend: RedisBackend, group: str, plan: Plan, sets: list[GivenSet], strict: bool) -> int:
-        named_by = [(one.name, one.digest) for one in sets]
+        opening = Opening(backend, self._openings, group)
         async with self.asked():
-            claims = await self._openings.claim(group, named_by)
-        new = [
-            (one.name if claim.first else f"{one.name}.{one.digest[:8]}", one)
-            for one, claim in zip(sets, claims, strict=True)
-            if not claim.opened
-        ]
+            claimed = await opening.claimed(sets)
         async with self.asked(4):
-            refused = await self._begin(backend, group, plan, new, strict)
-            whose = await self._openings.groups_of([name for name, _ in refused])
-            foreign = [one for one, other in zip(refused, whose, strict=True) if other != group]
-            if foreign:  # another object, or somebody by hand, has a context of this name
-                again = [(f"{name}.{group[:8]}", one) for name, one in foreign]
-                await self._begin(backend, group, plan, again, strict)
-            await self._openings.opened(group, [(one.name, one.digest) for _, one in new])
-        return len(new)
-
-    async def _begin(
-        self, backend: RedisBackend, group: str, plan: Plan, new: list[tuple[str, GivenSet]], strict: bool
-    ) -> list[tuple[str, GivenSet]]:
-        """Open contexts, and return those whose names are taken."""
-        sent = [backend.begin(name, plan, one.inputs.inputs, _unheard, strict=strict, group=group) for name, one in new]
-        said = await asyncio.gather(*sent, return_exceptions=True)
-        for error in said:
-            if isinstance(error, BaseException) and not isinstance(error, DuplicateContext):
-                raise error
-        return [one for one, error in zip(new, said, strict=True) if error is not None]
+            await opening.open(plan, sets, claimed, strict=strict)
+        return sum(one.new for one in claimed)
 
     async def drop(self, group: str) -> None:
         """Delete all that the store holds of a group. Raises `StoreError`."""
@@ -300,10 +279,6 @@ async def _first(names: AsyncIterator[str], most: int) -> AsyncIterator[str]:
 
 def _number(text: str | None) -> int:
     return int(text) if text and text.isascii() and text.isdigit() else 0
-
-
-def _unheard(raw: bytes) -> None:
-    """Do nothing with an ending: the store counts them."""
 
 
 class Stores:
