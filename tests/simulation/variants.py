@@ -146,8 +146,8 @@ VARIANTS = (
     ),
     Variant(
         "an ending is forgotten when it is told",
-        "    out[at] = { name, redis.call('HGET', kept, name) or '' }\n",
-        "    out[at] = { name, redis.call('HGET', kept, name) or '' }\n    redis.call('HDEL', kept, name)\n",
+        "do out[at] = { names[at], raw or '' } end",
+        "do out[at] = { names[at], raw or '' } redis.call('HDEL', kept, names[at]) end",
     ),
     Variant(
         "a context that its owner opens again is another's",

@@ -83,7 +83,7 @@ async def test_r03_what_follows_is_ready_in_the_same_step(world: World) -> None:
 
 @race(
     ("matching", "parameter < place and before[parameter] or now[parameter]", "now[parameter]"),
-    ("redundancy", "if get(c, 'p' .. id) then return end", ""),
+    ("redundancy", "if c.set[field] or not new and get(c, field) then return end", ""),
 )
 async def test_r04_who_gives_at_once_makes_no_pair_twice(world: World) -> None:
     both = operation("both", {"one": A, "other": A}, {"b": B})

@@ -120,7 +120,7 @@ async def sizes(world: World) -> dict[bytes, int]:
     return {key: await getattr(world.redis, ways[await world.redis.type(key)])(key) for key in await world.keys()}
 
 
-@race(("keeping", "  redis.call('ZREM', key('due'), 'c' .. name)\n", ""))
+@race(("keeping", "    redis.call('ZREM', key('due'), unpack(due, at, last))\n", ""))
 async def test_safe_decoder_service_329_what_has_ended_takes_no_room(world: World) -> None:
     async def turn(number: int) -> None:
         await world.open(3, name=f"turn {number}", retry=2, backoff=1)

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import msgpack
+
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.codec import decode
 from tidemill.backends.redis.patience import patiently
 from tidemill.backends.redis.plans import Wired
 from tidemill.engine.inputs import Item
 from tidemill.engine.order import readable
+from tidemill.errors import CorruptValue
 
 __all__ = ["RedisInputNetwork", "RemoteContext", "items_of"]
 
@@ -43,6 +46,20 @@ def items_of(wired: Wired, records: Any) -> list[Item]:
     return items
 
 
+def _records(raws: Sequence[bytes], first: int = 0) -> list[list[Any]]:
+    """Return what inputs are that are as the store has them: the length of what is said of one, that, and its value.
+    Raises `CorruptValue`."""
+    found = []
+    for number, raw in enumerate(raws, first):
+        end = 4 + int.from_bytes(raw[:4], "big")
+        try:
+            channel, parents, emission, element, *_ = msgpack.unpackb(raw[4:end], raw=True, strict_map_key=False)
+        except Exception as error:
+            raise CorruptValue(f"the input {number} of the context is not what was written: {error}") from error
+        found.append([number, channel, parents, emission, element, raw[end:]])
+    return found
+
+
 class RedisInputNetwork:
     """Reads what the store has."""
 
@@ -51,11 +68,13 @@ class RedisInputNetwork:
 
     async def everything(self, context: RemoteContext) -> list[Item]:
         """Return all inputs that an operation of the context may read, and defaults that were taken, by number."""
-        records = context.seen if context.seen is not None else await self._read(context)
+        records = _records(context.seen if context.seen is not None else await self._read(context))
         values = await self._client.blobs.whole([one[5] for one in records])
-        return items_of(context.wired, [[*one[:5], value] for one, value in zip(records, values, strict=True)])
+        for one, value in zip(records, values, strict=True):
+            one[5] = value
+        return items_of(context.wired, records)
 
-    async def _read(self, context: RemoteContext) -> list[Any]:
+    async def _read(self, context: RemoteContext) -> list[bytes]:
         """Read what there is now, in pages: one call must not keep the store from everybody else."""
         many, records = await self._page(context, 0)
         while len(records) < many:
@@ -71,7 +90,11 @@ class RedisInputNetwork:
 
     async def said_of(self, context: RemoteContext, number: int) -> str:
         """Return which output an input of the context is, or of which definition, for a message about it."""
-        _, records = await self._page(context, number)
+        _, raws = await self._page(context, number)
+        try:
+            records = _records(raws[:1], number)
+        except CorruptValue:
+            return "an input"
         channel = context.wired.channel(records[0][1]) if records else None
         if channel is None:
             return "a default"

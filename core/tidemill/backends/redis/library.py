@@ -15,6 +15,7 @@ LAYOUT = 1
 """The version of keys, records and requests. Whatever changes one of them changes this."""
 
 FILES = (
+    "language",
     "packing",
     "state",
     "writing",
@@ -33,6 +34,7 @@ FILES = (
     "locks",
     "counting",
     "implementations",
+    "waking",
     "holding",
     "leases",
     "keeping",
@@ -58,9 +60,14 @@ FILES = (
 )
 
 
+VERBS = FILES[FILES.index("contexts") + 1 :]
+"""Files that register verbs; no other uses their locals, so each is a block: a chunk has room for 200 of them."""
+
+
 @cache
 def assembled() -> str:
     """Return the source of the library."""
     folder = resources.files("tidemill.backends.redis") / "functions"
     parts = [(folder / f"{name}.lua").read_text("utf-8") for name in FILES]
+    parts = [f"do\n{part}end\n" if name in VERBS else part for name, part in zip(FILES, parts, strict=True)]
     return f"#!lua name=tidemill_{LAYOUT}\n" + "\n".join(parts)

@@ -7,9 +7,19 @@
 -- id, the ending of a context, a copy of one; `uploads`, `trash`: what is elsewhere and may be deleted there.
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: B.missing, B.hold, B.drop, B.drop_some, B.share, B.hand_on, B.ending, B.letter
+-- Returns: B.begin, B.held, B.missing, B.hold, B.drop, B.drop_some, B.share, B.hand_on, B.ending, B.letter
 
 local B = {}
+
+local anybody   -- whether somebody holds a blob; nil: it has not been looked at in this call
+
+function B.begin() anybody = nil end
+
+-- most stores have no blobs at all, and then nobody need be asked for theirs
+function B.held()
+  if anybody == nil then anybody = redis.call('EXISTS', key('refs')) == 1 end
+  return anybody
+end
 
 -- of the names that a request brings, those that are not here
 function B.missing(names)
@@ -28,6 +38,7 @@ end
 function B.hold(holder, value)
   local name = name_of_blob(value)
   if not name or redis.call('SADD', key('holds', holder), name) == 0 then return end
+  anybody = true
   if redis.call('HINCRBY', key('refs'), name, 1) == 1 then
     redis.call('PERSIST', key('blob', name))
     if string.byte(name) == 109 then redis.call('ZREM', key('uploads'), redis.call('GET', key('blob', name)) or '') end
@@ -45,6 +56,7 @@ local function let_go(name)
 end
 
 function B.drop(holder)
+  if not B.held() then return end
   local names = redis.call('SMEMBERS', key('holds', holder))
   if #names == 0 then return end
   for _, name in ipairs(names) do let_go(name) end
@@ -59,6 +71,7 @@ end
 
 -- all that one holder has, another has too
 function B.share(holder, other)
+  if not B.held() then return end
   for _, name in ipairs(redis.call('SMEMBERS', key('holds', holder))) do
     if redis.call('SADD', key('holds', other), name) == 1 then redis.call('HINCRBY', key('refs'), name, 1) end
   end
@@ -66,7 +79,7 @@ end
 
 -- what one holder had, another has from now on
 function B.hand_on(holder, other)
-  if redis.call('EXISTS', key('holds', holder)) == 0 then return end
+  if not B.held() or redis.call('EXISTS', key('holds', holder)) == 0 then return end
   B.share(holder, other)
   B.drop(holder)
 end

@@ -10,7 +10,7 @@
 local SMALL = 64    -- bytes of candidates that stay in a field
 
 function M.append(c, op, parameter, number)
-  local field = 'k' .. op .. '.' .. parameter
+  local field = 'k' .. word(op) .. '.' .. word(parameter)
   local packed = struct.pack('>I4', number)
   local small = get(c, field) or ''
   if small == '*' then
@@ -26,13 +26,13 @@ function M.append(c, op, parameter, number)
 end
 
 function M.count(c, op, parameter)
-  local small = get(c, 'k' .. op .. '.' .. parameter) or ''
+  local small = get(c, 'k' .. word(op) .. '.' .. word(parameter)) or ''
   if small == '*' then return redis.call('STRLEN', key('k', c.id, op, parameter)) / 4 end
   return #small / 4
 end
 
 local function candidate(c, op, parameter, at)
-  local small = get(c, 'k' .. op .. '.' .. parameter)
+  local small = get(c, 'k' .. word(op) .. '.' .. word(parameter))
   local packed
   if small == '*' then
     packed = redis.call('GETRANGE', key('k', c.id, op, parameter), at * 4, at * 4 + 3)

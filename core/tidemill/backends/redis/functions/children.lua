@@ -10,7 +10,7 @@
 
 -- parameter sets that ask for the same name each get one of their own, the same one in every try
 local function name_of(c, r, child)
-  local name = c.p.ops[R.op_of(r.id) + 1].instance .. '/' .. child
+  local name = c.p.ops[r.op + 1].instance .. '/' .. child
   local places = 'm' .. redis.sha1hex(name)
   local place = tonumber(get(c, places .. ':' .. r.id))
   if not place then
@@ -28,7 +28,7 @@ local function without(list, id)
 end
 
 function C.open(c, r, children)
-  local operation = c.p.ops[R.op_of(r.id) + 1]
+  local operation = c.p.ops[r.op + 1]
   local hold = operation.forwards ~= false and #children > 0
   r.state, r.waiting, r.endings, r.children = 'parent', #children, {}, {}
   for at = 1, #children do r.endings[at] = '' end
@@ -81,7 +81,7 @@ function C.resume(c, r)
   without(c.kids, r.id)
   without(c.holding, r.id)  -- where its children ended before anything was forwarded
   c.dirty = true
-  if c.stage ~= c.p.ops[R.op_of(r.id) + 1].stage then  -- dropped meanwhile
+  if c.stage ~= c.p.ops[r.op + 1].stage then  -- dropped meanwhile
     drop(c, 'p' .. r.id)
     c.open = c.open - 1
     S.quiet(c)

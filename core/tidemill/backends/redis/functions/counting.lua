@@ -10,20 +10,27 @@ local counted = {}  -- plan -> word -> operation -> how many in this call
 
 function P.count_nothing() counted = {} end
 
-local function count(of, what, op)
-  local words = counted[of] or {}
-  local many = words[what] or {}
-  counted[of], words[what] = words, many
+local function count(of, op, what)
+  local words = counted[of]
+  if not words then
+    words = {}
+    counted[of] = words
+  end
+  local many = words[what]
+  if not many then
+    many = {}
+    words[what] = many
+  end
   many[op] = (many[op] or 0) + 1
 end
 
 function P.count(c, op, what)
-  count(c.plan, what, op)
+  count(c.plan, op, what)
   if c.group ~= '' then G.count(c.group, c.plan .. ' ' .. op .. ' ' .. what) end
 end
 
 -- contexts that nobody but a user has opened: opened, succeeded, failed
-function P.tally(what) count('contexts', what, '') end
+function P.tally(what) count('contexts', '', what) end
 
 function P.write_counts()
   for of, words in pairs(counted) do

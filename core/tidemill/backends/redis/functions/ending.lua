@@ -28,7 +28,7 @@ end
 -- what became of a context, for whoever opened it; the context itself is deleted
 function S.finish(c)
   local results, failures = {}, {}
-  for at = 0, c.results - 1 do results[at + 1] = cmsgpack.unpack(get(c, 'o' .. at)) end
+  for at = 0, c.results - 1 do results[at + 1] = cmsgpack.unpack(get(c, 'o' .. word(at))) end
   if #results > 1 and c.failure == '' then
     local rank = O.ranks(c)
     for _, entry in ipairs(results) do
@@ -50,7 +50,7 @@ function S.finish(c)
     for _, letter in ipairs({ 'i', 'u' }) do I.fetch(c, letter, 0, c.numbers - 1) end
     for number = 0, c.numbers - 1 do
       local head, value = I.header(c, number)
-      items[number + 1] = { head[1], head[2], head[3], head[4], value, get(c, 'u' .. number) or '' }
+      items[number + 1] = { head[1], head[2], head[3], head[4], value, get(c, 'u' .. word(number)) or '' }
     end
   end
   local ending = cmsgpack.pack({ c.name, c.plan, c.failure, failures, c.notes, c.inputs, c.taken, results, items, c.owner[1] or '' })
@@ -61,7 +61,7 @@ function S.finish(c)
     if context(above) then B.hand_on(c.id, above) else B.drop(c.id) end
     C.ended(c.parent, c.place, ending)
   else
-    if redis.call('EXISTS', key('holds', c.id)) == 1 then B.hand_on(c.id, B.ending(c.name)) end
+    if B.held() then B.hand_on(c.id, B.ending(c.name)) end
     S.keep(c, ending, failures[1])
   end
 end

@@ -87,7 +87,9 @@ end
 
 local function forget_some(group)
   local some = redis.call('HSCAN', key('done', group), '0', 'COUNT', CONTEXTS)[2]
-  for at = 1, #some, 2 do S.forget(some[at]) end
+  local names = {}
+  for at = 1, #some, 2 do names[#names + 1] = some[at] end
+  S.forget(names)
   return #some > 0
 end
 

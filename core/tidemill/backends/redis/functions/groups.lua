@@ -15,7 +15,9 @@ local states = {}    -- group -> its state, of this call
 local added = {}     -- group -> counter -> how much is to be added
 local set_aside = {} -- group -> what is to be put aside
 
-function G.begin() states, added, set_aside = {}, {}, {} end
+local some          -- whether there are contexts of groups at all; nil: it has not been looked at in this call
+
+function G.begin() states, added, set_aside, some = {}, {}, {}, nil end
 
 -- 'active', 'suspended', 'cancelled' or 'dropped'
 function G.state(group)
@@ -53,6 +55,7 @@ end
 function G.opened(c)
   redis.call('HSET', key('open', c.group), c.name, c.id)
   redis.call('HSET', key('grouped'), c.name, c.group)
+  some = true
   G.count(c.group, 'opened')
 end
 
@@ -72,6 +75,8 @@ function G.of(name) return redis.call('HGET', key('grouped'), name) or '' end
 
 -- the ending of a context is forgotten
 function G.forget(name)
+  if some == nil then some = redis.call('EXISTS', key('grouped')) == 1 end
+  if not some then return end
   local group = G.of(name)
   if group == '' then return end
   redis.call('HDEL', key('grouped'), name)

@@ -15,7 +15,7 @@ function P.hold_nothing() held = {} end  -- what a call that broke off has noted
 function P.hold(c, r, lease)
   local sets = held[r.worker] or {}
   held[r.worker] = sets
-  local limited = lease and c.p.ops[R.op_of(r.id) + 1].concurrency > 0
+  local limited = lease and c.p.ops[r.op + 1].concurrency > 0
   sets[c.id .. ' ' .. r.id] = limited and lease .. ' ' .. c.plan or lease
 end
 

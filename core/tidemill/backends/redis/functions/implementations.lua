@@ -5,25 +5,29 @@
 --
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: P.begin, P.dispatch, P.freed, P.unpark, P.share, P.ring, P.flush
+-- Returns: P.begin, P.dispatch, P.freed, P.unpark, P.flush, fresh, parts
 
 local PASSED = 64   -- entries that are passed over for one place, where most are of contexts that have failed
 
-local fresh = {}    -- pool -> what became ready in this call, oldest first
+local fresh = {}    -- pool -> records that became ready in this call, oldest first
 
 -- an entry of a list: context, parameter set, and the plan where the operation runs only so often at once
 local function parts(entry) return string.match(entry, '^(%d+) (%S+) ?(%S*)$') end
+
+local function entry_of(r) return r.home .. ' ' .. r.id .. (r.limited ~= '' and ' ' .. r.limited or '') end
 
 function P.begin()
   fresh = {}
   P.count_nothing()
   P.hold_nothing()
+  S.tell_nothing()
+  B.begin()
   G.begin()
 end
 
 -- counted: it has been said before that it is dispatched; false: it is put aside, as its group is held up
 function P.dispatch(c, r, counted)
-  local op = R.op_of(r.id)
+  local op = r.op
   local operation = c.p.ops[op + 1]
   r.state = 'dispatched'
   R.keep(c, r)
@@ -31,12 +35,12 @@ function P.dispatch(c, r, counted)
     G.aside(c, r, counted)
     return false
   end
-  local entry = c.id .. ' ' .. r.id
+  r.home, r.limited = c.id, ''
   if operation.concurrency > 0 then
-    entry = entry .. ' ' .. c.plan  -- what it takes a place of, also when its context is gone
+    r.limited = c.plan  -- what it takes a place of, also when its context is gone
     local field = c.plan .. ' ' .. op
     if tonumber(redis.call('HGET', K.running, field) or '0') >= operation.concurrency then
-      redis.call('RPUSH', key('parked', c.plan, op), counted and entry .. '!' or entry)
+      redis.call('RPUSH', key('parked', c.plan, op), entry_of(r) .. (counted and '!' or ''))
       return true
     end
     redis.call('HINCRBY', K.running, field, 1)
@@ -44,7 +48,7 @@ function P.dispatch(c, r, counted)
   if not counted then P.count(c, op, 'dispatched') end
   local ready = fresh[operation.pool] or {}
   fresh[operation.pool] = ready
-  ready[#ready + 1] = entry
+  ready[#ready + 1] = r
   return true
 end
 
@@ -78,42 +82,19 @@ function X.DO.unpark(plan, op)
   return true
 end
 
--- how much of what waits a worker may take: while others of its pool have nothing to do, all are to get some
-function P.share(pool, worker, want)
-  local idle = key('idle', pool)
-  local others = redis.call('HLEN', idle) - redis.call('HEXISTS', idle, worker)
-  if others == 0 then return want end
-  local waiting = redis.call('LLEN', key('ready', pool)) + #(fresh[pool] or {})
-  return math.min(want, math.max(1, math.ceil(waiting / (others + 1))))
-end
-
--- wake idle workers of a pool, at most so many; who has been woken already (0) is still to come
-function P.ring(pool, most)
-  local cursor, woken = '0', 0
-  repeat
-    local some = redis.call('HSCAN', key('idle', pool), cursor, 'COUNT', most)
-    cursor = some[1]
-    for at = 1, #some[2], 2 do
-      if woken == most then return end
-      if some[2][at + 1] == '1' then
-        woken = woken + 1
-        redis.call('HSET', key('idle', pool), some[2][at], '0')
-        if redis.call('EXISTS', key('wake', some[2][at])) == 0 then redis.call('LPUSH', key('wake', some[2][at]), '1') end
-      end
-    end
-  until cursor == '0'
-end
-
 -- put what is still ready where other workers find it, and wake as many as it needs
 function P.flush()
   for pool, ready in pairs(fresh) do
     if #ready > 0 then
+      local entries = {}
+      for at, r in ipairs(ready) do entries[at] = entry_of(r) end
       -- the language takes so many arguments and not many more
-      for at = 1, #ready, 4000 do redis.call('RPUSH', key('ready', pool), unpack(ready, at, math.min(at + 3999, #ready))) end
+      for at = 1, #ready, 4000 do redis.call('RPUSH', key('ready', pool), unpack(entries, at, math.min(at + 3999, #ready))) end
       P.ring(pool, #ready)
     end
   end
   P.write_counts()
+  S.write_told()
   G.flush()
   P.write_held()
 end

@@ -6,7 +6,7 @@
 -- values may be one) comes beside it.
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: I.channel, I.header, I.fetch, I.readable, I.read, I.store, I.store_default, I.locks_of
+-- Returns: I.channel, I.header, I.value, I.fetch, I.readable, I.read, I.store, I.store_default, I.locks_of
 
 -- what is known of a channel by what an input says of it: its number in the plan (0: a default that was taken, which has none),
 -- {origin, definition, channel of its validator, lock, dedupe} for one that the plan does not know, or {number, origin that it
@@ -27,13 +27,22 @@ end
 -- {channel, parents, emission, element, locks, canonical, truth}, value
 function I.header(c, number)
   local known = c.heads[number]
-  if not known then
-    local raw = get(c, 'i' .. number)
+  if type(known) ~= 'table' then
+    local raw = get(c, 'i' .. word(number))
     local long = struct.unpack('>I4', raw)
     known = { cmsgpack.unpack(string.sub(raw, 5, 4 + long)), string.sub(raw, 5 + long) }
+    if type(known[1]) ~= 'table' then error('what is said of the input ' .. number .. ' is no list') end
     c.heads[number] = known
   end
   return known[1], known[2]
+end
+
+-- the value alone; of an input that has just been stored it is at hand
+function I.value(c, number)
+  local known = c.heads[number]
+  if type(known) == 'string' then return known end
+  local _, value = I.header(c, number)
+  return value
 end
 
 -- have the fields of many inputs at hand: a call for each costs more than all that is in it
@@ -41,7 +50,7 @@ function I.fetch(c, letter, first, last)
   for from = first, last, 1000 do
     local fields = {}
     for number = from, math.min(from + 999, last) do
-      local field = letter .. number
+      local field = letter .. word(number)
       if c.set[field] == nil and c.read[field] == nil then fields[#fields + 1] = field end
     end
     if #fields > 0 then
@@ -53,23 +62,22 @@ end
 -- how many inputs operations may read
 function I.readable(c) return c.visible >= 0 and c.visible or c.numbers end
 
--- what operations may read of inputs: of each {number, channel, parents, emission, element, value}
+-- what operations may read of inputs, each as it is stored: whoever asks takes it apart
 function I.read(c, first, last)
   local out = {}
   I.fetch(c, 'i', first, last)
-  for number = first, last do
-    local head, value = I.header(c, number)
-    out[#out + 1] = { number, head[1], head[2], head[3], head[4], value }
-  end
+  for number = first, last do out[#out + 1] = get(c, 'i' .. word(number)) or error('the input ' .. number .. ' is missing') end
   return out
 end
 
-local function keep(c, head, value)
+local function keep(c, value, channel, parents, emission, element, locks, canonical, truth)
   local number = c.numbers
   c.numbers, c.dirty = number + 1, true
-  local packed = cmsgpack.pack(head)
-  c.heads[number] = { head, value }
-  put(c, 'i' .. number, struct.pack('>I4', #packed) .. packed .. value)
+  local head = '\151' .. (type(channel) == 'number' and (spelt[channel] or spell(channel)) or cmsgpack.pack(channel))
+    .. listed(parents) .. (spelt[emission] or spell(emission)) .. (spelt[element] or spell(element)) .. listed(locks)
+    .. (canonical == '' and '\160' or cmsgpack.pack(canonical)) .. (truth == 'T' and '\161T' or cmsgpack.pack(truth))
+  c.heads[number] = value
+  put(c, 'i' .. word(number), struct.pack('>I4', #head) .. head .. value)
   B.hold(c.id, value)
   return number
 end
@@ -87,15 +95,15 @@ function I.store(c, channel, value, parents, emission, element, canonical, truth
   local locks = I.locks_of(c, parents)
   if known.lock then locks[#locks + 1] = c.numbers end
   c.inputs = c.inputs + 1
-  return { number = keep(c, { channel, parents, emission, element, locks, canonical, truth }, value), known = known }
+  return { number = keep(c, value, channel, parents, emission, element, locks, canonical, truth), known = known }
 end
 
 -- a default that a parameter takes is numbered like an input and belongs to no channel
-function I.store_default(c, value) return keep(c, { 0, {}, 0, 0, {}, '', 'T' }, value) end
+function I.store_default(c, value) return keep(c, value, 0, {}, 0, 0, {}, '', 'T') end
 
 function I.locks_of(c, numbers)
+  if not c.p.has_locks then return {} end
   local found, seen = {}, {}
-  if not c.p.has_locks then return found end
   for _, number in ipairs(numbers) do
     for _, lock in ipairs(I.header(c, number)[5]) do
       if not seen[lock] then

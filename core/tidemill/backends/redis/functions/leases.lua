@@ -13,11 +13,8 @@ local SEEN_AT_MOST = 64   -- inputs of a context that go out along with a lease
 
 -- what a worker is told of what it has leased
 function P.said(c, r)
-  local op, numbers, values = R.op_of(r.id), R.numbers_of(r.id), {}
-  for at, number in ipairs(numbers) do
-    local _, value = I.header(c, number)
-    values[at] = value
-  end
+  local op, numbers, values = r.op, r.numbers, {}
+  for at = 1, #numbers do values[at] = I.value(c, numbers[at]) end
   -- an operation of the output stage is about to ask for what there is
   local seen = c.p.ops[op + 1].stage == 'output' and c.visible <= SEEN_AT_MOST and I.read(c, 0, c.visible - 1)
   return { c.name, c.id, c.plan, op, r.id, r.leases, r.emitted, r.tries, r.lost, numbers, values, r.waiting, r.endings, seen }
@@ -27,7 +24,7 @@ local function leased(c, r, worker)
   r.state, r.worker, r.leases = 'leased', worker, r.leases + 1
   R.keep(c, r)
   c.leased, c.backlog, c.dirty = c.leased + 1, c.backlog - 1, true
-  P.count(c, R.op_of(r.id), 'leased')
+  P.count(c, r.op, 'leased')
   P.hold(c, r, r.leases)
   return P.said(c, r)
 end
@@ -55,10 +52,10 @@ local function lease_known(id, set, plan, worker, out, turns)
   if M.thirsty(c) then S.guarded(c, function() M.expand(c) end) end
 end
 
-local function lease_entry(entry, worker, out, turns)
+local function lease_entry(entry, worker, out)
   local id, set, plan = parts(entry)
   if id then
-    S.sound(id, lease_known, id, set, plan, worker, out, turns)
+    S.sound(id, lease_known, id, set, plan, worker, out)
   else
     redis.call('INCR', key('refused'))  -- nobody here has put that there
   end
@@ -69,9 +66,13 @@ end
 local function lease_fresh(worker, pool, want, out)
   local mine, left = fresh[pool] or {}, {}
   fresh[pool] = left
-  for _, entry in ipairs(mine) do
-    local c = #out < want and context(parts(entry))
-    if c and c.turns < TURNS then lease_entry(entry, worker, out, true) else left[#left + 1] = entry end
+  for _, r in ipairs(mine) do
+    local c = #out < want and context(r.home)
+    if c and c.turns < TURNS then
+      S.sound(r.home, lease_known, r.home, r.id, r.limited, worker, out, true)
+    else
+      left[#left + 1] = r
+    end
   end
 end
 
@@ -85,7 +86,10 @@ function P.lease(worker, pool, want)
     if #waiting == 0 and #mine == 0 then break end
     looked = looked + #waiting
     for _, entry in ipairs(waiting) do lease_entry(entry, worker, out) end
-    while #out < share and #waiting == 0 and #mine > 0 do lease_entry(table.remove(mine, 1), worker, out) end
+    while #out < share and #waiting == 0 and #mine > 0 do
+      local r = table.remove(mine, 1)
+      S.sound(r.home, lease_known, r.home, r.id, r.limited, worker, out)
+    end
   end
   local more = (#out == share or looked >= ENTRIES) and redis.call('EXISTS', key('ready', pool)) == 1
   if more then P.ring(pool, 1) end  -- it may have been woken for what is left: then that is somebody else's
@@ -111,6 +115,6 @@ function P.leave(c, r, state)
   c.leased, c.dirty = c.leased - 1, true
   P.hold(c, r, false)
   r.worker, r.state = '', state
-  P.freed(c.plan, R.op_of(r.id))
+  P.freed(c.plan, r.op)
   if #r.locks > 0 then L.release(c, r) end
 end

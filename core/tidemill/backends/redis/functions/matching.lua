@@ -69,14 +69,14 @@ function M.enter(c, box)
     return
   end
   c.promised, c.open = c.promised + many, c.open + 1
-  put(c, 'b' .. c.box_next, cmsgpack.pack(box))
+  put(c, 'b' .. word(c.box_next), cmsgpack.pack(box))
   c.box_next = c.box_next + 1
   if c.backlog < CHUNK then M.expand(c) end
 end
 
 function M.expand(c)
   while c.box_first < c.box_next and c.backlog < CHUNK do
-    local field = 'b' .. c.box_first
+    local field = 'b' .. word(c.box_first)
     local box = cmsgpack.unpack(get(c, field))
     local many = size(box)
     while box[3] < many and c.backlog < CHUNK do

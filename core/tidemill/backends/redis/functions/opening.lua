@@ -16,7 +16,7 @@ local function store(c, offers)
     c.given = c.given + 1
     if uid ~= '' then put(c, 'n' .. uid, tostring(item and item.number or there)) end
     if item then
-      if uid ~= '' then put(c, 'u' .. item.number, uid) end
+      if uid ~= '' then put(c, 'u' .. word(item.number), uid) end
       item.truth = offer[5]
       new[#new + 1] = item
     end

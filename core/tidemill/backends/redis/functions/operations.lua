@@ -8,7 +8,7 @@
 
 function O.active(c, op)
   local operation = c.p.ops[op + 1]
-  return operation.stage == c.stage and O.open_groups(c, op) == operation.groups
+  return operation.stage == c.stage and (operation.groups == 0 or O.open_groups(c, op) == operation.groups)
 end
 
 function O.open_groups(c, op)
@@ -24,7 +24,8 @@ function O.arrive(c, item, truth)
   local channel = item.known
   for _, place in ipairs(channel.awaited) do put(c, 'w' .. place[1] .. '.' .. place[2], '1') end
   if channel.validator > 0 then channel = c.p.channels[channel.validator] end
-  for _, target in ipairs(channel.targets) do
+  for at = 1, #channel.targets do
+    local target = channel.targets[at]
     local op = target[1]
     if target[2] and O.active(c, op) then
       R.take(c, op, { item.number })

@@ -5,7 +5,22 @@
 --
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: packed, unpacked
+-- Returns: packed, unpacked, spell, spelt, listed
+
+local spelt, many_spelt = {}, 0   -- number, truth or short word → how it is packed: most of what is packed comes again and again
+
+local function spell(value)
+  local raw = cmsgpack.pack(value)
+  if type(value) == 'number' and value >= 1024 then return raw end
+  if many_spelt >= 4096 then
+    for known in pairs(spelt) do spelt[known] = nil end
+    many_spelt = 0
+  end
+  spelt[value], many_spelt = raw, many_spelt + 1
+  return raw
+end
+
+local function listed(list) return next(list) == nil and '\144' or cmsgpack.pack(list) end
 
 local function unpacked(raw)
   local f = cmsgpack.unpack(raw)
@@ -14,12 +29,44 @@ local function unpacked(raw)
     numbers = f[16], visible = f[17], holding = f[18], depth = f[19], parent = f[20], place = f[21], owner = f[22],
     failure = f[23], lineage = f[24], box_first = f[25], box_next = f[26], results = f[27], failures = f[28], notes = f[29],
     satisfied = f[30], opened = f[31], sealed = f[32], forgiven = f[33], aux = f[34], kids = f[35], turns = f[36],
-    group = f[37] or '', feeding = f[38] or {}, set = {}, read = {}, gone = {}, heads = {} }
+    group = f[37] or '', feeding = f[38] or {}, set = {}, read = {}, gone = {}, heads = {}, stored = true }
 end
 
-local function packed(c)
-  return cmsgpack.pack({ c.id, c.name, c.plan, c.strict, c.stage, c.failed_stage, c.held, c.closed, c.open, c.leased, c.backlog,
-    c.taken, c.promised, c.inputs, c.given, c.numbers, c.visible, c.holding, c.depth, c.parent, c.place, c.owner, c.failure,
-    c.lineage, c.box_first, c.box_next, c.results, c.failures, c.notes, c.satisfied, c.opened, c.sealed, c.forgiven, c.aux,
-    c.kids, c.turns, c.group, c.feeding })
+local packed
+do
+  -- what never changes is packed once; owners only become more
+  local function begins(c)
+    c.begins = '\220\0\38' .. cmsgpack.pack(c.id, c.name, c.plan, c.strict)
+    return c.begins
+  end
+
+  local function owned(c)
+    c.owners, c.owned = #c.owner, cmsgpack.pack(c.depth, c.parent, c.place, c.owner)
+    return c.owned
+  end
+
+  -- what is hardly ever there
+  local function rare(c)
+    if #c.notes + #c.satisfied + #c.opened + #c.aux + #c.kids + c.forgiven[1] + c.forgiven[2] == 0 then
+      return '\144\144\144' .. listed(c.sealed) .. '\146\0\0\144\144'
+    end
+    return listed(c.notes) .. listed(c.satisfied) .. listed(c.opened) .. listed(c.sealed) .. cmsgpack.pack(c.forgiven)
+      .. listed(c.aux) .. listed(c.kids)
+  end
+
+  function packed(c)
+    local s = spelt
+    return (c.begins or begins(c))
+      .. (s[c.stage] or spell(c.stage)) .. (s[c.failed_stage] or spell(c.failed_stage))
+      .. (s[c.held] or spell(c.held)) .. (s[c.closed] or spell(c.closed))
+      .. (s[c.open] or spell(c.open)) .. (s[c.leased] or spell(c.leased)) .. (s[c.backlog] or spell(c.backlog))
+      .. (s[c.taken] or spell(c.taken)) .. (s[c.promised] or spell(c.promised)) .. (s[c.inputs] or spell(c.inputs))
+      .. (s[c.given] or spell(c.given)) .. (s[c.numbers] or spell(c.numbers)) .. (s[c.visible] or spell(c.visible))
+      .. (#c.holding == 0 and '\144' or cmsgpack.pack(c.holding)) .. (c.owners == #c.owner and c.owned or owned(c))
+      .. (c.failure == '' and '\160' or cmsgpack.pack(c.failure)) .. (s[c.lineage] or spell(c.lineage))
+      .. (s[c.box_first] or spell(c.box_first)) .. (s[c.box_next] or spell(c.box_next))
+      .. (s[c.results] or spell(c.results)) .. (s[c.failures] or spell(c.failures))
+      .. rare(c) .. (s[c.turns] or spell(c.turns)) .. (s[c.group] or spell(c.group))
+      .. (#c.feeding == 0 and '\144' or cmsgpack.pack(c.feeding))
+  end
 end

@@ -15,15 +15,21 @@ function R.record(c, id)
   if not raw or type(raw) == 'table' then return raw or nil end
   local f = cmsgpack.unpack(raw)
   if not S.STATES[f[1]] then error('the state of the parameter set ' .. id .. ' is ' .. tostring(f[1])) end
-  local r = { id = id, state = f[1], tries = f[2], lost = f[3], emitted = f[4], given = f[5], leases = f[6], worker = f[7],
-    locks = f[8], waiting = f[9], endings = f[10], children = f[11] }
+  local r = { id = id, op = R.op_of(id), numbers = R.numbers_of(id), state = f[1], tries = f[2], lost = f[3], emitted = f[4],
+    given = f[5], leases = f[6], worker = f[7], locks = f[8], waiting = f[9], endings = f[10], children = f[11] }
   c.read['p' .. id] = r  -- whoever asks for it in this call means the same one
   return r
 end
 
 function R.keep(c, r) put(c, 'p' .. r.id, r) end
 
+local NONE = {}     -- nobody puts anything into this
+
 function R.packed(r)
+  if r.waiting == -1 and r.tries + r.lost + r.emitted + r.given == 0 and #r.locks + #r.endings + #r.children == 0 then
+    return '\155' .. (spelt[r.state] or spell(r.state)) .. '\0\0\0\0' .. (spelt[r.leases] or spell(r.leases))
+      .. (spelt[r.worker] or spell(r.worker)) .. '\144\255\144\144'  -- as below, of almost all
+  end
   return cmsgpack.pack({ r.state, r.tries, r.lost, r.emitted, r.given, r.leases, r.worker, r.locks, r.waiting, r.endings,
     r.children })
 end
@@ -45,11 +51,14 @@ end
 
 function R.take(c, op, numbers)
   R.refuse_too_many(c, op, 1)
-  local id = tostring(op)
-  for _, number in ipairs(numbers) do id = id .. ':' .. number end
-  if get(c, 'p' .. id) then return end
-  local r = { id = id, state = 'taken', tries = 0, lost = 0, emitted = 0, given = 0, leases = 0, worker = '',
-    locks = I.locks_of(c, numbers), waiting = -1, endings = {}, children = {} }
+  local id, new = word(op), false
+  for at = 1, #numbers do
+    id, new = id .. ':' .. word(numbers[at]), new or numbers[at] >= c.had
+  end
+  local field = 'p' .. id
+  if c.set[field] or not new and get(c, field) then return end  -- what has come in this call has no record in the store
+  local r = { id = id, op = op, numbers = numbers, state = 'taken', tries = 0, lost = 0, emitted = 0, given = 0, leases = 0,
+    worker = '', locks = I.locks_of(c, numbers), waiting = -1, endings = NONE, children = NONE }
   c.open, c.backlog, c.taken, c.dirty = c.open + 1, c.backlog + 1, c.taken + 1, true
   P.count(c, op, 'taken')
   if #r.locks == 0 or L.acquire(c, r) then P.dispatch(c, r) else R.keep(c, r) end
@@ -97,7 +106,7 @@ function R.taken(c, op, numbers)
   end
   I.fetch(c, 'b', c.box_first, c.box_next - 1)
   for at = c.box_first, c.box_next - 1 do
-    local box = cmsgpack.unpack(get(c, 'b' .. at))
+    local box = cmsgpack.unpack(get(c, 'b' .. word(at)))
     if box[1] == op and is_ahead(box, places) then return false end
   end
   return true

@@ -9,17 +9,18 @@
 
 -- given: {output channel, value, element, truth, canonical}; false if the parameter set or its context failed of it
 local function stored(c, r, given, least, now)
-  local limits, op, emission = c.p.limits, R.op_of(r.id), r.emitted
+  local limits, op, emission = c.p.limits, r.op, r.emitted
   r.given = r.given + math.max(#given, least)
   if limits.outputs >= 0 and r.given > limits.outputs then
     local said = '"' .. c.p.ops[op + 1].instance .. '" has given more than ' .. limits.outputs .. ' inputs, the limit outputs'
     try_again_or_fail(c, r, failure_of(c, r, emission > 0 and 'EmitLimitExceeded' or 'TooManyItems', said), now)
     return false
   end
-  local numbers = R.numbers_of(r.id)
+  local numbers = r.numbers
   local ok, problem = pcall(function()
     S.count(c, #given)
-    for _, one in ipairs(given) do
+    for at = 1, #given do
+      local one = given[at]
       local item = I.store(c, O.arrival(c, one[1], numbers), one[2], numbers, emission, one[3], one[5], one[4])
       if item then O.arrive(c, item, one[4]) end
     end
@@ -36,10 +37,10 @@ end
 local KIND = {}
 
 function KIND.completed(c, r, given, notes, result, now)
-  for _, note in ipairs(notes) do c.notes[#c.notes + 1] = note end
-  local op = R.op_of(r.id)
+  for at = 1, #notes do c.notes[#c.notes + 1] = notes[at] end
+  local op = r.op
   if c.p.ops[op + 1].stage == 'output' then
-    put(c, 'o' .. c.results, cmsgpack.pack({ op, r.id, result }))
+    put(c, 'o' .. word(c.results), cmsgpack.pack({ op, r.id, result }))
     B.hold(c.id, result)
     c.results = c.results + 1
   elseif #given > 0 and not stored(c, r, given, 0, now) then
@@ -72,7 +73,7 @@ end
 function KIND.released(c, r) P.again(c, r) end
 
 function KIND.subflow(c, r, children)
-  if c.stage ~= c.p.ops[R.op_of(r.id) + 1].stage then  -- dropped: it opens nothing any more
+  if c.stage ~= c.p.ops[r.op + 1].stage then  -- dropped: it opens nothing any more
     P.again(c, r)
     return
   end
@@ -84,7 +85,7 @@ function KIND.subflow(c, r, children)
   c.leased = c.leased - 1
   P.hold(c, r, false)
   r.worker = ''
-  P.freed(c.plan, R.op_of(r.id))
+  P.freed(c.plan, r.op)
   C.open(c, r, children)
 end
 

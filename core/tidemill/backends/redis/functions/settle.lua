@@ -11,11 +11,8 @@ local MAX_LOST = 3
 local MAX_BACKOFF = 60
 
 local function failure_of(c, r, reason, message)
-  local operation, values = c.p.ops[R.op_of(r.id) + 1], {}
-  for at, number in ipairs(R.numbers_of(r.id)) do
-    local _, value = I.header(c, number)
-    values[at] = value
-  end
+  local operation, values = c.p.ops[r.op + 1], {}
+  for at, number in ipairs(r.numbers) do values[at] = I.value(c, number) end
   return cmsgpack.pack({ reason = reason, message = message, instance = operation.instance, operation = operation.name,
     names = operation.names, values = values, context = c.name })
 end
@@ -28,7 +25,7 @@ local function finish(c, r)
 end
 
 function P.fail(c, r, failure)
-  P.count(c, R.op_of(r.id), 'failed')
+  P.count(c, r.op, 'failed')
   if c.strict and c.failure == '' then
     P.leave(c, r, 'completed')
     drop(c, 'p' .. r.id)
@@ -43,7 +40,7 @@ end
 
 function P.again(c, r)
   P.leave(c, r, 'taken')
-  if c.stage ~= c.p.ops[R.op_of(r.id) + 1].stage then  -- dropped meanwhile
+  if c.stage ~= c.p.ops[r.op + 1].stage then  -- dropped meanwhile
     drop(c, 'p' .. r.id)
     c.open = c.open - 1
     S.quiet(c)
@@ -54,7 +51,7 @@ function P.again(c, r)
 end
 
 local function try_again_or_fail(c, r, failure, now)
-  local op = R.op_of(r.id)
+  local op = r.op
   local operation = c.p.ops[op + 1]
   r.tries = r.tries + 1
   if r.tries >= operation.retry then
@@ -80,7 +77,7 @@ end
 local function try_again(id, set)
   local c = context(id)
   local r = c and R.record(c, set)
-  if r and r.state == 'delayed' and c.stage == c.p.ops[R.op_of(r.id) + 1].stage then
+  if r and r.state == 'delayed' and c.stage == c.p.ops[r.op + 1].stage then
     r.state, c.backlog, c.dirty = 'taken', c.backlog + 1, true
     if #r.locks == 0 or L.acquire(c, r) then P.dispatch(c, r) else R.keep(c, r) end
   end

@@ -20,8 +20,9 @@ local function next_stage(c)
   c.stage, c.failed_stage, c.dirty = following, '', true
   c.sealed[stage] = c.numbers
   if following == 'output' then c.visible = c.numbers end
-  for at, operation in ipairs(c.p.ops) do
-    if operation.stage == following and c.stage == following and O.active(c, at - 1) then M.everything(c, at - 1) end
+  local ops = c.p.ops
+  for at = 1, #ops do
+    if ops[at].stage == following and c.stage == following and O.active(c, at - 1) then M.everything(c, at - 1) end
   end
   return true
 end
@@ -56,7 +57,7 @@ function S.fail(c, failure)
   end
   if c.stage == 'processing' or c.stage == 'output' then
     c.failed_stage, c.stage = c.stage, ''
-    for at = c.box_first, c.box_next - 1 do drop(c, 'b' .. at) end
+    for at = c.box_first, c.box_next - 1 do drop(c, 'b' .. word(at)) end
     c.box_first = c.box_next
     L.clear(c)
     c.promised, c.backlog, c.holding, c.held = 0, 0, {}, false

@@ -17,14 +17,19 @@ local kept = {}     -- key -> context as it was last written here: good while th
 local many_kept = 0
 
 local function begin(keys)
+  if not next then learn() end
   local tag = keys[1]
-  K = { tag = tag }
-  for _, name in ipairs({ 'serial', 'names', 'delayed', 'beats', 'running' }) do K[name] = tag .. ':' .. name end
-  K.context = tag .. ':c:'
   loaded = {}
+  if K.tag == tag then return end
+  K = { tag = tag, context = tag .. ':c:' }
+  for _, name in ipairs({ 'serial', 'names', 'delayed', 'beats', 'running' }) do K[name] = tag .. ':' .. name end
 end
 
-local function key(kind, ...) return K.tag .. ':' .. kind .. ':' .. table.concat({ ... }, ':') end
+local function key(kind, a, b, c)
+  local first = K.tag .. ':' .. kind .. ':' .. (a or '')
+  if not b then return first end
+  return first .. ':' .. b .. (c and ':' .. c or '')
+end
 
 local function plan_of(digest)
   local plan = plans[digest]
@@ -43,7 +48,7 @@ local function new_context(id, fields)
     taken = 0, promised = 0, inputs = 0, given = 0, numbers = 0, visible = -1, holding = {}, depth = 0, parent = '', place = 0,
     owner = '', failure = '', lineage = false, box_first = 0, box_next = 0, results = 0, failures = 0, notes = {},
     satisfied = {}, opened = {}, sealed = {}, forgiven = { 0, 0 }, aux = {}, kids = {}, turns = 0, group = '', feeding = {},
-    set = {}, read = {}, gone = {}, heads = {}, dirty = true }
+    had = 0, set = {}, read = {}, gone = {}, heads = {}, dirty = true }
   for name, value in pairs(fields) do c[name] = value end
   c.hash, c.p = K.context .. id, plan_of(c.plan)
   loaded[id] = c
@@ -76,9 +81,9 @@ local function context(id, field)
   end
   if field then
     local record = c.records[field]
-    c.read[field] = record and record[1] == raw[2] and record[2] or raw[2]
+    c.read[field] = record and record.raw == raw[2] and record or raw[2]
   end
-  loaded[id] = c
+  loaded[id], c.had = c, c.numbers
   return c
 end
 
@@ -89,7 +94,9 @@ local function get(c, field)
   local value = c.set[field]
   if value == nil then value = c.read[field] end
   if value ~= nil then return value end
-  return redis.call('HGET', c.hash, field)
+  value = c.stored and redis.call('HGET', c.hash, field)  -- of one that has just been opened there is nothing yet
+  c.read[field] = value
+  return value
 end
 
 local function drop(c, field)

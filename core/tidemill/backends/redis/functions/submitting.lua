@@ -60,14 +60,12 @@ local function endings(a)
     redis.call('LREM', inbox, 1, name)
     if a[4] then
       redis.call('HDEL', kept, name)
-      B.drop(B.letter(a[1], name))
-    else
-      S.forget(name)
+      if B.held() then B.drop(B.letter(a[1], name)) end
     end
   end
-  for at, name in ipairs(redis.call('LRANGE', inbox, 0, a[2] - 1)) do
-    out[at] = { name, redis.call('HGET', kept, name) or '' }
-  end
+  if not a[4] then S.forget(a[3]) end
+  local names = redis.call('LRANGE', inbox, 0, a[2] - 1)
+  for at, raw in ipairs(#names > 0 and redis.call('HMGET', kept, unpack(names)) or {}) do out[at] = { names[at], raw or '' } end
   return out
 end
 
@@ -98,11 +96,7 @@ local function ended(a)
 end
 
 -- forget: {name…} -> how many of the endings were there
-local function forget_endings(a)
-  local many = 0
-  for _, name in ipairs(a) do many = many + S.forget(name) end
-  return many
-end
+local function forget_endings(a) return S.forget(a) end
 
 -- collect: {now} -> how many endings were forgotten because their retention is over
 local function collect(a) return S.collect(a[1], PIECE) end

@@ -12,8 +12,10 @@ local SOON = 0.05   -- seconds after which a worker looks whether what it has le
 -- whether a child is to be opened whose plan the store has not, or has not any more
 local function lacks_plans(reports)
   for _, report in ipairs(reports) do
-    for _, child in ipairs(report[1] == 'subflow' and report[5] or {}) do
-      if not plan_of(child[2]) then return true end
+    if report[1] == 'subflow' then
+      for _, child in ipairs(report[5]) do
+        if not plan_of(child[2]) then return true end
+      end
     end
   end
   return false
@@ -53,7 +55,7 @@ end
 
 local PAGE = 1000    -- inputs that one call reads
 
--- read: {context id, number of the first} -> {how many there are to read, {{number, channel, parents, emission, element, value}…}}
+-- read: {context id, number of the first} -> {how many there are to read, {each as it is stored…}}
 local function read(a)
   local c = context(a[1])
   local found = c and S.sound(a[1], function()
@@ -69,7 +71,7 @@ local function known(a)
   if not c then return gone end
   local out = {}
   for at, uid in ipairs(a[2]) do
-    local number = get(c, 'n' .. uid)
+    local number = tonumber(get(c, 'n' .. uid))
     local value = ''
     if number then
       local _, raw = I.header(c, number)

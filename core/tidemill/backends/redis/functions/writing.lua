@@ -9,13 +9,13 @@
 
 local function write(c)
   for at = 1, #c.gone, 4000 do redis.call('HDEL', c.hash, unpack(c.gone, at, math.min(at + 3999, #c.gone))) end
-  c.raw, c.records = packed(c), {}
+  c.raw, c.records, c.stored = packed(c), {}, true
   local arguments, n = { 's', c.raw }, 2
   for field, value in pairs(c.set) do
     if type(value) == 'table' then
-      local raw = R.packed(value)
-      c.records[field] = { raw, value }
-      value = raw
+      value.raw = R.packed(value)
+      c.records[field] = value
+      value = value.raw
     end
     arguments[n + 1], arguments[n + 2] = field, value
     n = n + 2
@@ -32,7 +32,8 @@ local function write_back()
     if c then
       if c.dirty then write(c) end
       if many_kept >= 2048 then kept, many_kept = {}, 0 end
-      c.set, c.read, c.gone, c.heads, c.dirty = {}, {}, {}, {}, false
+      if c.dirty then c.set, c.gone, c.dirty = {}, {}, false end
+      c.read, c.heads = {}, {}
       kept[c.hash], many_kept = c, many_kept + 1
     end
   end
