@@ -219,11 +219,7 @@ class _Serving:
         return _sent(answer_of(channel, outcomes))
 
     async def _begun(self, sets: Any) -> dict[str, str]:
-        try:
-            async with asyncio.timeout(self._service.limits.run):
-                return await self._service.background.begin(self._flow, sets)
-        except TimeoutError:
-            raise TidemillError("the store did not take it in time; it may, later", reason="Timeout") from None
+        return await self._service.background.begin(self._flow, sets)
 
     async def _asked(self, request: web.Request) -> Asked:
         return Asked(
@@ -296,6 +292,8 @@ class _Contexts:
         except ValueError:
             said = f"wait is {shown(wait)}, expected seconds"
             raise InvalidDocument(said, reason="TypeMismatch", path="/query/wait") from None
+        for flow in self._service.flows:
+            flow.ready()
         outcome = await self._service.background.look(ident, seconds if seconds == seconds else 0.0)
         said_of_it: dict[str, Any] = {"context": ident, "status": "open"}
         if outcome is not None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tidemill.errors import ContextClosed
+from tidemill.errors import ContextClosed, StoreUnavailable
 from tidemill.formats.inputs import InputSet
 from tidemill.model.context import StringInputSetContext
 from tidemill.orchestrator.input_sets import closing
@@ -28,6 +28,9 @@ __all__ = ["Background", "MemoryBackground", "StoreBackground", "store_backgroun
 
 KEPT = 10_000
 """Results that are kept in memory; of more, those that ended first are forgotten."""
+
+PATIENCE = 10.0
+"""Seconds that the store has to say what it knows."""
 
 _ID = re.compile(r"http-[0-9a-f]{32}\.\d{1,9}")
 
@@ -102,6 +105,16 @@ class MemoryBackground:
         return future.result() if future.done() else None
 
 
+@contextlib.contextmanager
+def _patient() -> Iterator[None]:
+    """Have a store that does not answer in time be said as that."""
+    try:
+        yield
+    except TimeoutError:
+        said = f"the store has not answered within {PATIENCE:g} s; what was last asked of it may be done or not"
+        raise StoreUnavailable(said) from None
+
+
 class StoreBackground:
     """Contexts in a store, opened without anybody to be told of their ends."""
 
@@ -116,8 +129,12 @@ class StoreBackground:
 
         named = named_sets(sets)
         inputs: Mapping[str, Any] = {name: each.inputs for name, each in named.items()}
-        with errors_named(self._shown):
-            async with closing(submit(self._backend, flow.channel.dataflow, inputs)) as names:
+        flow.ready()
+        with errors_named(self._shown), _patient():
+            async with (
+                asyncio.timeout(PATIENCE),
+                closing(submit(self._backend, flow.channel.dataflow, inputs)) as names,
+            ):
                 return {named[name].name: name async for name in names}
 
     async def look(self, ident: str, seconds: float) -> Outcome | None:
@@ -127,7 +144,7 @@ class StoreBackground:
 
         if not _ID.fullmatch(ident):  # names that others gave are not for whoever can guess them
             raise _gone(ident)
-        with errors_named(self._shown):
+        with errors_named(self._shown), _patient():
             raw = await self._asked(ident, seconds)
             if raw == GONE:
                 raise _gone(ident)
@@ -140,13 +157,14 @@ class StoreBackground:
         from tidemill.backends.redis.endings import OPEN
 
         endings = self._backend.endings
-        try:
-            async with asyncio.timeout(seconds if seconds > 0 else None):
-                async with closing(endings.wait([ident]) if seconds > 0 else endings.look([ident])) as answers:
-                    async for _, raw in answers:
-                        return raw
-        except TimeoutError:
-            pass
+        async with asyncio.timeout(PATIENCE):
+            raw = [raw async for _, raw in endings.look([ident])][0]
+        if raw != OPEN or seconds <= 0:
+            return raw
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds), closing(endings.wait([ident])) as answers:
+                async for _, raw in answers:
+                    return raw
         return OPEN
 
 

@@ -27,8 +27,10 @@ __all__ = ["Gate", "ServedFlow", "named_sets", "opened"]
 
 LOOK = 1.0
 """Seconds between two looks at whether the store of a data flow answers."""
-PATIENCE = 5.0
+PATIENCE = 2.0
 """Seconds that such a look may take."""
+LEAVING = 10.0
+"""Seconds that everything has to be left in at the end."""
 AGAIN = (0.5, 1.0, 2.0, 5.0)
 """Seconds before a data flow is opened again, the last for all further times."""
 
@@ -118,18 +120,30 @@ class ServedFlow:
             tries += 1
 
     async def _watch(self, octx: OrchestratorContext) -> None:
-        """Look until the data flow cannot be run any more, and raise why."""
-        while True:
+        """Look whether the data flow can be run, until it cannot be any more, and raise why.
+
+        A store that is away is no reason to begin anew: what is under way goes on when it is back.
+        """
+        while octx.crash is None:
             await asyncio.sleep(LOOK)
-            if octx.crash is not None:
-                raise octx.crash
             backend: Any = getattr(octx, "backend", None)
             if hasattr(backend, "client"):
-                try:
-                    with _named(self.orchestrator):
-                        await asyncio.wait_for(backend.counts(octx.plan), PATIENCE)
-                except TimeoutError:
-                    raise StoreUnavailable(f"the store has not answered for {PATIENCE:g} s") from None
+                problem = await self._away(backend)
+                if problem != self.problem:
+                    _log.warning("the data flow at %s: %s", self.channel.path, problem or "the store is back")
+                self.problem = problem
+        raise octx.crash
+
+    async def _away(self, backend: Any) -> str:
+        """Return why the store cannot be used, "" if it can."""
+        try:
+            with _named(self.orchestrator):
+                await asyncio.wait_for(backend.counts(self.plan), PATIENCE)
+        except TimeoutError:
+            return f"the store has not answered for {PATIENCE:g} s"
+        except StoreError as error:
+            return error.message
+        return ""
 
     # -- runs ---------------------------------------------------------------------------------------------------------
 
@@ -154,8 +168,7 @@ class ServedFlow:
             if not task.done():
                 task.cancel()
         if not task.done():
-            if self.problem:
-                raise StoreUnavailable(f"the store is away: {self.problem}")
+            self.ready()
             said = f"it took longer than {self.limits.run:g} s and was cancelled; ask for it in the background"
             raise TidemillError(said, reason="Timeout")
         await task
@@ -166,7 +179,7 @@ class ServedFlow:
 
         Raises `TidemillError` (TooManyContexts, NotReady).
         """
-        self._ready()
+        self.ready()
         self.gate.enter(many)
         task = asyncio.create_task(work())
         self._runs.add(task)
@@ -180,10 +193,13 @@ class ServedFlow:
         task.add_done_callback(over)
         return task
 
-    def _ready(self) -> OrchestratorContext:
+    def ready(self) -> OrchestratorContext:
+        """Return the context in which it is run. Raises `StoreUnavailable`, `TidemillError` (NotReady)."""
         octx = self._octx
         if octx is None or octx.crash is not None:
             raise TidemillError(f"the data flow cannot be run now: {self.problem or 'it has ended'}", reason="NotReady")
+        if self.problem:
+            raise StoreUnavailable(self.problem)
         return octx
 
     async def settled(self) -> None:
@@ -194,7 +210,7 @@ class ServedFlow:
 
     async def outcomes(self, named: dict[str, InputSet]) -> AsyncIterator[tuple[str, Outcome]]:
         """Yield (name, what became of it) of contexts as they end. Raises what `run` does."""
-        octx = self._ready()
+        octx = self.ready()
         with _named(self.orchestrator):
             try:
                 async with closing(octx.outcomes({name: each.inputs for name, each in named.items()})) as outcomes:
@@ -226,9 +242,19 @@ async def opened(flows: Sequence[ServedFlow]) -> AsyncIterator[None]:
             await began
         yield
     finally:
-        await asyncio.gather(*(flow.settled() for flow in flows), return_exceptions=True)
+        await _within(LEAVING, [asyncio.create_task(flow.settled()) for flow in flows])
         for task in tasks:
             task.cancel()
-        for ended in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(ended, Exception) and not isinstance(ended, StoreError):
-                _log.warning("closing a data flow: %s", ended)
+        await _within(LEAVING, tasks)
+
+
+async def _within(seconds: float, tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Wait for tasks, so long at most: a store that is away is not waited for when the process ends."""
+    if not tasks:
+        return
+    done, left = await asyncio.wait(tasks, timeout=seconds)
+    for task in done:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.warning("closing a data flow: %s", error)
+    if left:
+        _log.warning("%d data flows could not be closed within %g s", len(left), seconds)
