@@ -34,7 +34,7 @@ object, and the other way round.
 
 `tidemill validate` and `tidemill run` read an object like any other file. They pass over what only a cluster needs
 (`pools` and the like), and refuse to run what only a cluster has: a value, a data flow or a file of inputs that is
-in a ConfigMap.
+in a ConfigMap. A file may hold other objects too, such as a ConfigMap, if one of them is a DataFlow.
 
 ## Inputs
 

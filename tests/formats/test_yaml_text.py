@@ -183,8 +183,38 @@ def test_a_second_document_is_refused(parser: Any) -> None:
     assert refused("--- a\n--- b\n", parser) == (
         "MultipleDocuments",
         "",
-        "a second document begins here; one file holds one document (f.yaml, line 2, column 1)",
+        "a second document begins here; one file holds one document, or objects of Kubernetes "
+        "(f.yaml, line 2, column 1)",
     )
+
+
+OTHER = "apiVersion: v1\nkind: ConfigMap\ndata: {no: no}\n"
+OURS = "apiVersion: tidemill.alt/v1alpha1\nkind: DataFlow\nspec:\n  at: no\n"
+
+
+@pytest.mark.parametrize("text", [f"{OTHER}---\n{OURS}", f"{OURS}---\n{OTHER}", f"{OURS}---\n", f"--- # one\n{OURS}"])
+def test_of_several_objects_the_data_flow_is_read(text: str) -> None:
+    value, warnings = parse_yaml(text, source="f.yaml")
+    assert (value["kind"], value["spec"]) == ("DataFlow", {"at": "no"})
+    assert [warning.path for warning in warnings] == ["/spec/at"]
+    line = text.splitlines().index("  at: no") + 1
+    assert yaml_lines_of(text, ["/spec/at", "/data/no"]) == {"/spec/at": line}
+    assert f"f.yaml, line {line}" in warnings[0].message
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "line"),
+    [
+        (f"{OURS}---\n{OTHER}---\n{OURS}", "of 3 objects 2 are a DataFlow; one file holds one", 5),
+        (f"{OTHER}---\n{OTHER}", "of 2 objects none are a DataFlow; one file holds one", 4),
+        (f"{OURS}---\na: 1\n---\n{OTHER}", "a second document begins here", 7),
+    ],
+)
+def test_objects_of_which_none_or_several_are_data_flows(text: str, said: str, line: int) -> None:
+    with pytest.raises(InvalidDocument, match=said) as caught:
+        parse_yaml(text, source="f.yaml")
+    assert caught.value.reason == "MultipleDocuments"
+    assert f"(f.yaml, line {line}, column 1)" in caught.value.message
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -38,32 +38,35 @@ def parse_yaml(
 ) -> tuple[Any, tuple[Problem, ...]]:
     """Return the data that ``text`` holds, and the warnings (ImplicitType) about it.
 
+    There is one document in it, or there are objects of Kubernetes of which one is a DataFlow, which is returned.
     ``source`` names the text in errors, ``parser`` is the PyYAML loader whose event parser is used. Raises
     `InvalidDocument`: EmptyDocument, MultipleDocuments, MalformedYaml, AliasesNotAllowed, TagNotAllowed,
     MergeKeyNotAllowed, DuplicateKey, KeyNotText, TooDeep, NotFinite, IntegerOutOfRange, InvalidUnicode.
     """
-    builder = _Builder(source, limits)
+    documents = _Documents(lambda: _Builder(source, limits))
     try:
         for event in yaml.parse(text, Loader=parser or _PARSER):
-            builder.take(event)
+            documents.take(event)
     except yaml.YAMLError as error:
         _refuse_malformed(text, source, error)
     except UnicodeEncodeError as error:  # the parser in pure Python makes half pairs and cannot name them
         refuse("InvalidUnicode", source, f"half of a surrogate pair is no character: {error.reason}")
-    if builder.documents == 0:
+    builder = documents.only()
+    if not builder.begun:
         refuse("EmptyDocument", f"{source}:1", "there is nothing in it; a YAML document was expected")
     return builder.root, tuple(builder.warnings)
 
 
 def yaml_lines_of(text: str, pointers: Iterable[str]) -> dict[str, int]:
     """Return the line on which the value at each of ``pointers`` begins, for those that exist in valid YAML."""
-    builder = _Builder("", DEFAULT_LIMITS, frozenset(pointers))
+    wanted = frozenset(pointers)
+    documents = _Documents(lambda: _Builder("", DEFAULT_LIMITS, wanted))
     try:
         for event in yaml.parse(text, Loader=_PARSER):
-            builder.take(event)
+            documents.take(event)
     except (yaml.YAMLError, InvalidDocument):
         pass  # somebody else reports it; what came before has its lines
-    return builder.lines
+    return next((each.lines for each in documents.builders if each.is_dataflow), documents.builders[0].lines)
 
 
 def _refuse_malformed(text: str, source: str, error: yaml.YAMLError) -> NoReturn:
@@ -99,13 +102,40 @@ class _Frame:
         self.at = self.at + 1 if isinstance(self.at, int) else None
 
 
+class _Documents:
+    """The documents of one text: one, or objects of Kubernetes of which one is ours."""
+
+    def __init__(self, make: Callable[[], _Builder]) -> None:
+        self.make = make
+        self.builders = [make()]
+
+    def take(self, event: yaml.Event) -> None:
+        """Add one event of the parser to the document that it belongs to."""
+        if isinstance(event, yaml.DocumentStartEvent) and self.builders[-1].begun:
+            if not self.builders[-1].is_object:
+                said = "a second document begins here; one file holds one document, or objects of Kubernetes"
+                self.make().refuse("MultipleDocuments", event, said)
+            self.builders.append(self.make())
+        self.builders[-1].take(event)
+
+    def only(self) -> _Builder:
+        """Return the document that is meant; raises `InvalidDocument` (MultipleDocuments) if that cannot be told."""
+        if len(self.builders) == 1:
+            return self.builders[0]
+        ours = [builder for builder in self.builders if builder.is_dataflow]
+        if len(ours) != 1:
+            said = f"of {len(self.builders)} objects {len(ours) or 'none'} are a DataFlow; one file holds one"
+            self.make().refuse("MultipleDocuments", self.builders[1].begun, said)
+        return ours[0]
+
+
 class _Builder:
     """Builds plain data from events, one at a time and without recursion."""
 
     def __init__(self, source: str, limits: ReadLimits, wanted: frozenset[str] = frozenset()) -> None:
         self.source, self.limits, self.wanted = source, limits, wanted
         self.root: Any = None
-        self.documents = 0
+        self.begun: yaml.Event | None = None
         self.warnings: list[Problem] = []
         self.lines: dict[str, int] = {}
         self.frames: list[_Frame] = []
@@ -123,9 +153,17 @@ class _Builder:
         elif isinstance(event, yaml.AliasEvent):
             self.refuse("AliasesNotAllowed", event, f"*{event.anchor} is an alias; write the value out in place")
         elif isinstance(event, yaml.DocumentStartEvent):
-            self.documents += 1
-            if self.documents > 1:
-                self.refuse("MultipleDocuments", event, "a second document begins here; one file holds one document")
+            self.begun = event
+
+    @property
+    def is_object(self) -> bool:
+        """Whether what was built is an object of Kubernetes."""
+        return isinstance(self.root, dict) and "apiVersion" in self.root and "kind" in self.root
+
+    @property
+    def is_dataflow(self) -> bool:
+        """Whether what was built is an object that has a data flow."""
+        return self.is_object and self.root["kind"] == "DataFlow"
 
     @property
     def pointer(self) -> str:
