@@ -40,7 +40,17 @@ from tidemill_operator.kinds.pods import ConfigMapKey
 from tidemill_operator.kinds.pools import DEFAULT_POOL
 from tidemill_operator.kinds.sources import InputsSource
 
-__all__ = ["MOST_PROBLEMS", "Accepted", "GivenSet", "Texts", "accept", "config_map_keys", "file_sets", "input_sets"]
+__all__ = [
+    "MOST_PROBLEMS",
+    "Accepted",
+    "GivenSet",
+    "Texts",
+    "accept",
+    "config_map_keys",
+    "file_sets",
+    "given_of",
+    "input_sets",
+]
 
 MOST_PROBLEMS = 20
 """Findings about inputs after which no more are looked for."""
@@ -197,7 +207,7 @@ def file_sets(
             raise DuplicateContext(f'the context "{made.name}" is there twice; give each its name', path=made.where)
         names.add(made.name)
         fits(made)
-        yield _given(made)
+        yield given_of(made)
 
 
 def _file_sets(
@@ -214,7 +224,8 @@ def _file_sets(
         yield replace(each, name=prefix + each.name)
 
 
-def _given(made: InputSet) -> GivenSet:
+def given_of(made: InputSet) -> GivenSet:
+    """Return an input set with the digest of what it has in it."""
     said = [[item.definition.name, item.origin, item.given_uid, item.value] for item in made.inputs]
     text = json.dumps(said, sort_keys=True, separators=(",", ":"), default=repr)
     return GivenSet(made.name, made, hashlib.sha256(text.encode()).hexdigest())
@@ -242,7 +253,7 @@ class _Sets:
                     raise DuplicateContext(f"{said}; give each its name", path=where)
                 self.names[each.name] = where
                 self.fits(each)
-                self.made.append(_given(each))
+                self.made.append(given_of(each))
         except TidemillError as error:
             inside = error.path.startswith("/spec")
             said = error.message if inside or not error.path else f"{error.message} ({error.path})"
