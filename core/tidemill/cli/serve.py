@@ -57,7 +57,7 @@ _CHANNEL = ("path", "input_mode", "output_mode", "asynchronous", "forward_header
 @option("output-mode", metavar="MODE", help="What an answer is: json, text:KEYS or bytes:TYPE:KEYS.  [default: json]")
 @option("asynchronous", is_flag=True, help="Answer with the ids of the contexts, and run them in the background.")
 @option("forward-headers", metavar="DEFINITION", help="The definition that the headers of a request are an input of.")
-@option("mc-config", type=click.Path(file_okay=False, exists=True), metavar="FOLDER", help="Serve what is in there.")
+@option("mc-config", type=click.Path(file_okay=False), metavar="FOLDER", help="Serve what is in there.")
 @option("host", "--addr", "-addr", "host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @option("port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="The port; 0 is any that is free.")
 @option(
