@@ -36,8 +36,8 @@ from tidemill.model.primitives import CANONICAL
 from tidemill.plan.compile import compile_plan
 from tidemill.plan.plan import Plan
 from tidemill_operator.kinds.objects import DataFlowObject, DataFlowRunObject
+from tidemill_operator.kinds.placing import Placing
 from tidemill_operator.kinds.pods import ConfigMapKey
-from tidemill_operator.kinds.pools import DEFAULT_POOL
 from tidemill_operator.kinds.sources import InputsSource
 
 __all__ = [
@@ -98,12 +98,14 @@ def accept(found: DataFlowObject, texts: Texts | None = None, *, limits: LimitsP
     dataflow = loaded.dataflow
     for said in (found.spec.limits if found.spec.dataFlowFrom else None, limits):
         dataflow.limits = _limited(dataflow.limits, said)
-    pools = _into_pools(dataflow, found)
+    placing = Placing(found.metadata.name, found.spec.pools)
     try:
+        placing.place(dataflow)
         plan = compile_plan(dataflow)
     except InvalidFlow as error:
         raise type(error)(loaded.locate(error.problems)) from error
-    return Accepted(dataflow, plan, pools, (*loaded.warnings, *loaded.locate(plan.warnings)))
+    warnings = loaded.locate((*plan.warnings, *placing.warnings))
+    return Accepted(dataflow, plan, tuple(sorted(placing.used)), (*loaded.warnings, *warnings))
 
 
 def _limited(limits: Limits, said: LimitsPart | None) -> Limits:
@@ -140,36 +142,6 @@ def _text(texts: Texts, key: ConfigMapKey, path: str) -> str:
         )
         raise InvalidInput(said, reason="ConfigMapKeyNotFound", path=path)
     return text
-
-
-def _into_pools(dataflow: DataFlow, found: DataFlowObject) -> tuple[str, ...]:
-    """Give every operation its pool in the store, those of data flows within configurations too; return the pools as
-    the object names them. Raises `InvalidFlow` for those that the object does not have."""
-    known = {DEFAULT_POOL, *(pool.name for pool in found.spec.pools)}
-    used = {operation.pool for operation in dataflow.operations.values()}
-    configs = {name: _config_into_pools(config, found.metadata.name, used) for name, config in dataflow.configs.items()}
-    if unknown := sorted(used - known):
-        said = f"spec.pools has no {', '.join(unknown)} (has: {', '.join(sorted(known))}), which operations name"
-        raise InvalidFlow([Problem("UnknownPool", "/spec/pools", said)])
-    dataflow.configs = configs
-    for name, operation in dataflow.operations.items():
-        dataflow.operations[name] = operation._replace(pool=f"{found.metadata.name}.{operation.pool}")
-    dataflow.update()
-    return tuple(sorted(used))
-
-
-def _config_into_pools(config: Any, prefix: str, used: set[str]) -> Any:
-    """Return the configuration of an operation; a data flow in it has pools of the store."""
-    inner = config.get("dataflow") if isinstance(config, Mapping) else None
-    if not isinstance(inner, Mapping) or not isinstance(inner.get("operations"), Mapping):
-        return config
-    operations = {}
-    for name, operation in inner["operations"].items():
-        pool = operation.get("pool", DEFAULT_POOL)
-        used.add(pool)
-        operations[name] = {**operation, "pool": f"{prefix}.{pool}"}
-    configs = {name: _config_into_pools(each, prefix, used) for name, each in (inner.get("configs") or {}).items()}
-    return {**config, "dataflow": {**inner, "operations": operations, **({"configs": configs} if configs else {})}}
 
 
 def input_sets(

@@ -57,8 +57,41 @@ def test_data_flows_within_get_the_same_pools() -> None:
     assert accepted.dataflow.configs["own"] == {"dataflow": "a name"}
     assert accepted.pools == ("default", "gpu")
     (found,) = problems(lambda: accept(flow_object(flow=outer)))
-    assert found[:2] == ("UnknownPool", "/spec/pools")
-    assert "spec.pools has no gpu (has: default)" in found[2]
+    within = "/spec/configs/run/dataflow/configs/deep/dataflow"
+    assert found[:2] == ("UnknownPool", f"{within}/operations/say/pool")
+    assert 'spec.pools has no "gpu" (has: default); add it there' in found[2]
+
+
+@pytest.mark.parametrize(
+    ("inner", "reason", "path"),
+    [
+        ({"operations": {"a": 3}}, "TypeMismatch", "/operations/a"),
+        ({"operations": {"a": {"name": "m:a", "pool": 3}}}, "TypeMismatch", "/operations/a/pool"),
+        ({"operations": []}, "TypeMismatch", "/operations"),
+        ({"operations": {"a": {"name": "m:a"}}, "flow": {"b": {}}}, "UnknownOperation", "/flow/b"),
+    ],
+)
+def test_what_is_wrong_with_a_data_flow_within_has_its_place(inner: Any, reason: str, path: str) -> None:
+    outer = {"operations": {"run": {"name": "dffml.dataflow.run"}}, "configs": {"run": {"dataflow": inner}}}
+    found = problems(lambda: accept(flow_object(flow=outer)))
+    assert [each[:2] for each in found] == [(reason, f"/spec/configs/run/dataflow{path}")]
+
+
+def test_operations_without_a_timeout_have_that_of_their_pool() -> None:
+    operations = {
+        "say": {"name": "m:say"},
+        "slow": {"name": "m:slow", "timeout": 70},
+        "far": {"name": "m:far", "pool": "far"},
+    }
+    pools = [{"name": "default", "operationTimeoutSeconds": 50}, {"name": "far"}]
+    accepted = accept(flow_object(flow={"operations": operations}, pools=pools))
+    found = {name: operation.timeout for name, operation in accepted.dataflow.operations.items()}
+    assert found == {"say": 50, "slow": 70, "far": None}
+    (warning,) = accepted.warnings
+    assert (warning.reason, warning.path) == ("GraceTooShort", "/spec/operations/slow")
+    assert 'give the pool "default" a gracePeriodSeconds above 70' in warning.message
+    patient = [{"name": "default", "gracePeriodSeconds": 71}, {"name": "far"}]
+    assert accept(flow_object(flow={"operations": operations}, pools=patient)).warnings == ()
 
 
 def test_what_is_wrong_with_the_data_flow_has_its_place_in_the_object() -> None:
