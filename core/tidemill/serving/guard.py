@@ -9,18 +9,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
+
+from prometheus_client import Counter
 
 from tidemill.serving.limits import ServingLimits
-from tidemill.serving.metrics import Metrics
 
-__all__ = ["Guards"]
+__all__ = ["Counting", "Guards"]
+
+
+class Counting(Protocol):
+    """Metrics that say how many connections were closed, by reason."""
+
+    dropped: Counter
 
 
 class Guards:
     """All guards; called, it makes the protocol of one more connection."""
 
-    def __init__(self, inner: Callable[[], Any], limits: ServingLimits, metrics: Metrics) -> None:
+    def __init__(self, inner: Callable[[], Any], limits: ServingLimits, metrics: Counting) -> None:
         self.inner, self.limits, self.metrics = inner, limits, metrics
         self.of: dict[Any, _Guard] = {}
 
