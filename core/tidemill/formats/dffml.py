@@ -43,12 +43,19 @@ def merged_flow(documents: Sequence[Document]) -> DataFlow:
         if not isinstance(document.value, Mapping):
             said = f"expected a mapping, got {type_name(document.value)} {shown(document.value)} ({document.source})"
             raise InvalidFlow([Problem("TypeMismatch", "", said)])
-    # A data flow as Kubernetes has it is merged by what it says.
-    whole = merged(
-        [value.get("spec", value) if "apiVersion" in value else value for value in (d.value for d in documents)]
-    )
+    whole = merged([_bare(document.value) for document in documents])
     names = " + ".join(document.source for document in documents)
     return flow_of(Document({"operations": {}, **whole}, names, "json", "")).dataflow
+
+
+def _bare(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what an object for Kubernetes says as a data flow, without what only a cluster needs."""
+    spec = value.get("spec")
+    if "apiVersion" not in value or not isinstance(spec, Mapping):
+        return value
+    from tidemill.formats.schema import ClusterPart  # imports pydantic
+
+    return {key: said for key, said in spec.items() if key not in ClusterPart.model_fields}
 
 
 def merged(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

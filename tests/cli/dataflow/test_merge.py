@@ -44,7 +44,7 @@ def test_plain_and_linked_files_go_together(dataflow: Callable[..., Any]) -> Non
 
 
 def test_what_kubernetes_is_given_is_merged_by_what_it_says(dataflow: Callable[..., Any], tmp_path: Path) -> None:
-    spec = json.loads((tmp_path / "plain.json").read_text())
+    spec = json.loads((tmp_path / "plain.json").read_text()) | {"pools": [{"name": "default"}], "suspend": True}
     wrapped = {"apiVersion": "tidemill.alt/v1alpha1", "kind": "DataFlow", "metadata": {"name": "x"}, "spec": spec}
     (tmp_path / "wrapped.json").write_text(json.dumps(wrapped))
     assert merged(dataflow("merge", "wrapped.json")) == merged(dataflow("merge", "plain.json"))
