@@ -2,6 +2,10 @@
 
 import copy
 import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,16 +18,9 @@ from tidemill.formats.read import parse_document
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
 
-TENANT = "alice"
-ROLES = {
-    "apiVersion": "rbac.authorization.k8s.io/v1",
-    "kind": "Role",
-    "metadata": {"name": "tenant"},
-    "rules": [
-        {"apiGroups": ["tidemill.alt"], "resources": ["dataflows", "dataflowruns"], "verbs": ["*"]},
-        {"apiGroups": ["tidemill.alt"], "resources": ["dataflows/scale"], "verbs": ["get", "update", "patch"]},
-    ],
-}
+TENANT, READER = "alice", "bob"
+CHART = Path(__file__).resolve().parents[3] / "charts" / "tidemill"
+ROLES = ["template", "tenants", str(CHART), "--kube-version=1.34.0", "--show-only=templates/operator/aggregate.yaml"]
 
 
 def made(said: dict[str, Any], namespace: str) -> dict[str, Any]:
@@ -175,22 +172,52 @@ def test_a_status_is_bounded(api: ControlPlane, namespace: str) -> None:
         assert said in done.said
 
 
-def test_a_tenant_writes_objects_and_not_their_status(api: ControlPlane, namespace: str) -> None:
-    api.must("create", "-n", namespace, "-f", "-", given=ROLES)
-    api.must("create", "rolebinding", "tenant", "-n", namespace, "--role=tenant", f"--user={TENANT}")
-    api.must("create", "-f", "-", given=made(dataflow(), namespace), user=TENANT)
+@pytest.fixture
+def tenants(api: ControlPlane, namespace: str) -> str:
+    """A namespace where one may edit and one may read, by the roles of Kubernetes that the chart adds to."""
+    if shutil.which("helm", path=api.environment["PATH"]) is None:
+        pytest.skip("there is no helm in PATH, which makes the roles out of the chart")
+    done = subprocess.run(
+        ["helm", *ROLES], env=dict(api.environment), capture_output=True, text=True, check=True, timeout=60
+    )
+    api.must("apply", "--server-side", "-f", "-", given=done.stdout)
+    for user, role in ((TENANT, "edit"), (READER, "view")):
+        api.must("create", "rolebinding", user, "-n", namespace, f"--clusterrole={role}", f"--user={user}")
+    deadline = time.monotonic() + 60  # the controller manager puts the rules of several roles into one
+    while not may(api, namespace, "create", "dataflows", TENANT) or not may(
+        api, namespace, "list", "dataflows", READER
+    ):
+        assert time.monotonic() < deadline, "the roles were not aggregated"
+    return namespace
+
+
+def may(api: ControlPlane, namespace: str, verb: str, what: str, user: str) -> bool:
+    resource, _, part = what.partition("/")
+    more = [f"--subresource={part}"] if part else []
+    return api.kubectl("auth", "can-i", verb, resource, *more, "-n", namespace, user=user).out.strip() == "yes"
+
+
+def test_a_tenant_writes_objects_and_not_their_status(api: ControlPlane, tenants: str) -> None:
+    api.must("create", "-f", "-", given=made(dataflow(), tenants), user=TENANT)
     status = {"status": {"planDigest": "sha256:forged"}}
-    refused = patch(api, namespace, "df/hello", status, "--subresource=status", user=TENANT)
+    refused = patch(api, tenants, "df/hello", status, "--subresource=status", user=TENANT)
     assert refused.code != 0
     assert f'User "{TENANT}" cannot get resource "dataflows/status"' in refused.said
-    for verb in ("get", "update", "patch"):
-        asked = api.kubectl("auth", "can-i", verb, "dataflows", "--subresource=status", "-n", namespace, user=TENANT)
-        assert asked.out.strip() == "no"
-    assert patch(api, namespace, "df/hello", status, user=TENANT).code == 0  # as if nothing had been said of it
-    assert "status" not in api.get("-n", namespace, "df/hello")
-    api.must("scale", "-n", namespace, "df/hello", "--replicas=1", user=TENANT)
+    assert patch(api, tenants, "df/hello", status, user=TENANT).code == 0  # as if nothing had been said of it
+    assert "status" not in api.get("-n", tenants, "df/hello")
+    api.must("scale", "-n", tenants, "df/hello", "--replicas=1", user=TENANT)
     elsewhere = api.kubectl("get", "df", "-n", "default", user=TENANT)
     assert f'User "{TENANT}" cannot list resource "dataflows"' in elsewhere.said
+
+
+def test_rights_of_tenants(api: ControlPlane, tenants: str) -> None:
+    for what in ("dataflows", "dataflowruns"):
+        for part in ("status", "finalizers"):
+            for verb in ("get", "update", "patch"):
+                assert not may(api, tenants, verb, f"{what}/{part}", TENANT), (verb, what, part)
+        assert may(api, tenants, "delete", what, TENANT)
+        assert may(api, tenants, "watch", what, READER)
+        assert not may(api, tenants, "create", what, READER)
 
 
 def test_lists_have_columns_for_a_glance_and_for_more(api: ControlPlane, namespace: str) -> None:
