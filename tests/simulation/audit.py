@@ -23,7 +23,7 @@ FIELDS = (
     "id", "name", "plan", "strict", "stage", "failed_stage", "held", "closed", "open", "leased", "backlog", "taken",
     "promised", "inputs", "given", "numbers", "visible", "holding", "depth", "parent", "place", "owner", "failure",
     "lineage", "box_first", "box_next", "results", "failures", "notes", "satisfied", "opened", "sealed", "forgiven",
-    "aux", "kids", "turns", "group",
+    "aux", "kids", "turns", "group", "feeding",
 )  # fmt: skip
 READS = {b"hash": "HGETALL", b"list": "LRANGE", b"zset": "ZRANGE", b"set": "SMEMBERS", b"string": "GET"}
 REST = {b"list": (0, -1), b"zset": (0, -1)}

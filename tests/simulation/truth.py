@@ -73,6 +73,8 @@ class Truth:
         self.raw: dict[str, bytes] = {}
         self._workers: set[str] = set()
         self._beats: dict[str, int] = {}
+        self._alone: set[str] = set()
+        self._over: set[str] = set()  # who has no worker, and may hold what is of an epoch before
         self._locks = locks
         self._said = said
         self._known: dict[str, Callable[[list[Any], Any], None]] = {
@@ -132,9 +134,11 @@ class Truth:
         runner = request[0].decode()
         if answer == b"FENCED":
             self._said(runner, "is refused")
-            assert self.is_gone(runner), f"{runner} is held to be dead, and is not"
+            assert self.is_gone(runner) or runner in self._over, f"{runner} is held to be dead, and is not"
             return
         assert not self.is_gone(runner), f"{runner} is dead and is not refused"
+        if "/" not in runner:
+            self._alone.add(runner)
         if answer == b"PLAN":
             self._said(runner, "has to publish a plan again")
             return
@@ -214,6 +218,7 @@ class Truth:
             self._said("the epoch is", self.epoch)
             self._taken_back(lambda _: True, lost=False)
             self.gone |= self._workers
+            self._over, self._alone = self._over | self._alone, set()
 
     def _submit(self, request: list[Any], answer: Any) -> None:
         for one, said in zip(request[1], answer, strict=True):

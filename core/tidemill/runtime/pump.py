@@ -19,7 +19,7 @@ from tidemill.engine.parameters import ParameterSet
 from tidemill.errors import TidemillError
 from tidemill.model.operation import Stage
 from tidemill.networks.backend import Backend
-from tidemill.networks.implementations import Emitted, Failed, Released, RemoteNetwork, Report
+from tidemill.networks.implementations import Emitted, Failed, Fenced, Released, RemoteNetwork, Report
 from tidemill.networks.inputs import InputNetwork
 from tidemill.runtime.calls import GRACE, Caller, running_in
 from tidemill.runtime.failures import failure_of
@@ -86,12 +86,19 @@ class Pump:
     async def run(self) -> None:
         """Lease, call and report, until it has been stopped and nothing runs any more.
 
-        Raises `Fenced` when the store holds the runner to be dead: whatever still runs here is not to go on.
+        Raises `Fenced` when the store holds the runner to be dead: whatever still runs here is not to go on. A runner
+        that belongs to no worker begins anew then, as nobody would start another in its place.
         """
         self._watch.start()
         try:
             while not (self._stopping and not self._running and not self._reports):
-                due = await self._exchange()
+                try:
+                    due = await self._exchange()
+                except Fenced:
+                    if "/" in self.runner:
+                        raise
+                    self._begin_anew()
+                    continue
                 if self._crash is not None:
                     raise self._crash
                 if not self._reports and not self._more and not (self._stopping and not self._running):
@@ -109,7 +116,13 @@ class Pump:
         batch, self._reports = self._reports[:BATCH], self._reports[BATCH:]
         want = 0 if self._stopping or self.paused else min(BATCH, max(0, self.slots - len(self._running)))
         reports = [report for report, _ in batch]
-        leased, due = await self._network.exchange(self.runner, reports, want, secrets.token_bytes(16))
+        try:
+            leased, due = await self._network.exchange(self.runner, reports, want, secrets.token_bytes(16))
+        except Fenced:
+            for _, heard in batch:
+                if heard is not None:
+                    heard.cancel()
+            raise
         self.trips += 1
         for report, heard in batch:
             self.counts[type(report).__name__.lower()] += 1
@@ -124,6 +137,14 @@ class Pump:
         if len(leased) < want and self._bell is None:
             self._bell = asyncio.create_task(self._listen())
         return due
+
+    def _begin_anew(self) -> None:
+        """Cancel what runs here: it is of an epoch of the store that is over, and what it says would be refused."""
+        logger.warning("the store takes nothing of what ran here, as a new epoch has begun in it; it is run again")
+        for task, one in self._running.items():
+            if self._caller.can_cancel(one):
+                self._dropped.add(one)
+                task.cancel()
 
     def _know(self) -> None:
         """Watch the operations of plans that were met since the last time."""

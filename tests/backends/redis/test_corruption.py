@@ -1,6 +1,7 @@
 """The store holds what was not written there: the context that it belongs to fails and says so, and no other does."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from redis.exceptions import RedisError
 from tests.backends.redis.stores import store
 from tests.contract.clock import Clock
 from tests.contract.driver import Driver, Running
-from tests.contract.shapes import A, B, flow, operation, output, seeds, single
+from tests.contract.shapes import A, B, flow, multi, operation, output, seeds, single
 from tidemill.backends.redis import client as clients
 from tidemill.backends.redis.backend import RedisBackend
 from tidemill.backends.redis.client import Client
@@ -20,6 +21,8 @@ from tidemill.backends.redis.embedded import EmbeddedStore
 from tidemill.backends.redis.library import LAYOUT
 from tidemill.backends.redis.refusals import store_error
 from tidemill.errors import FunctionLibraryMissing, OperationFailure, StoreUnavailable
+from tidemill.model.definition import Definition
+from tidemill.model.input import Input
 from tidemill.networks.implementations import Child
 from tidemill.plan.compile import compile_plan
 
@@ -174,6 +177,73 @@ async def test_a_child_is_hit_and_its_parent_hears(driver: Driver) -> None:
     await driver.drain()
     assert (await driver.end()).result == {"B": 7}
     assert [failure.reason for failure in failures if failure is not None] == ["CorruptState"]
+
+
+async def orphaned(driver: Driver, hit: str, how: str) -> None:
+    """Have a context run three others, and destroy the record of one of them; its parent hears, and fails of it."""
+    inner = compile_plan(flow(USE, TELL))
+    children = [Child(f"child{at}", inner, seeds(A, at)) for at in range(3)]
+
+    def heard(endings: Any, a: int) -> dict[str, int]:
+        assert endings[1].failure.reason == "CorruptState"
+        assert [endings[at].result for at in (0, 2)] == [{"B": 1}, {"B": 3}]
+        raise RuntimeError("one of them failed")
+
+    driver.scripts["run"] = Running(lambda a: children, heard)
+    await driver.open(flow(operation("run", {"a": A}, {"b": B}), TELL), seeds(A, 7))
+    await driver.finish(await driver.one())
+    key, redis = await key_of(driver, f"context/run/{hit}"), client_of(driver).redis
+    if how == "garbage":
+        await redis.hset(key, "s", b"\xc1")
+    elif how == "no state":
+        await redis.hdel(key, "s")
+    else:
+        await redis.delete(key)
+    await driver.drain()
+    assert (await driver.end()).failure.message == "RuntimeError: one of them failed"
+    client = client_of(driver)
+    assert not await redis.exists(f"{client.tag}:parents", f"{client.tag}:names")
+
+
+@pytest.mark.parametrize("how", ["garbage", "no state", "nothing at all"])
+async def test_the_record_of_a_child_is_destroyed_and_its_parent_hears(driver: Driver, how: str) -> None:
+    await orphaned(driver, "child1", how)
+
+
+async def test_all_of_a_context_is_gone_and_whoever_opened_it_hears(driver: Driver) -> None:
+    await client_of(driver).redis.delete(await three(driver))
+    await spared(driver)
+    assert (await driver.end("hit")).failure.reason == "CorruptState"
+
+
+async def test_what_was_of_a_context_that_is_hit_is_given_back_and_cleared_away(driver: Driver) -> None:
+    """Places of operations, queues of locks, candidates in keys of their own, further tries, large values, children."""
+    client = client_of(driver)
+    lock, text = Definition("lock", "int", lock=True), Definition("text", "str")
+    use = operation("use", {"a": A, "lock": lock, "text": text}, {"b": B}, concurrency=1, retry=2, backoff=5.0)
+    lone = operation("lone", {"a": A}, {"b": B}, retry=2, backoff=5.0)
+    plan = compile_plan(flow(use, lone, TELL))
+    driver.scripts |= {"use": lambda a, lock, text: {"b": a}, "lone": lambda a: {"b": a}, "tell": multi("B")}
+    given = [Input(1, lock), Input("x" * 100_000, text), *seeds(A, *range(40))]
+    await driver.open(plan, given, name="hit")
+    await driver.open(plan, given, name="other")
+    leases = await driver.lease(4)
+    assert {lease.instance for lease in leases} == {"use", "lone"}
+    await driver.fail(next(lease for lease in leases if lease.instance == "lone" and lease.context == "hit"))
+    number = (await key_of(driver, "hit")).rpartition(":")[2]
+    await client.redis.hset(await key_of(driver, "hit"), "s", b"\xc1")
+    driver.subject = replace(driver.subject, check=lambda seen: None)
+    for lease in driver.holding():
+        await driver.finish(lease)
+    await driver.drain()
+    while await client.call("chores"):
+        pass
+    assert (await driver.end("hit")).failure.reason == "CorruptState"
+    keys = [key.decode() async for key in client.redis.scan_iter(f"{client.tag}:*")]
+    left = [key.removeprefix(f"{client.tag}:") for key in keys]
+    assert [key for key in left if number in key.split(":")] == [f"corrupt:{number}"]
+    assert not await client.redis.exists(f"{client.tag}:delayed", f"{client.tag}:refs")
+    assert sorted((await driver.end("other")).result["B"]) == sorted([*range(40), *range(40)])
 
 
 @pytest.mark.parametrize("garbage", [b"", b"garbage", b"12 ", b"999 0:0", b"\xff" * 1_000_000])

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from redis.exceptions import ConnectionError
 
 from tests.backends.redis.beside import USE, Corner, corner, ignored, opened, used
 from tests.backends.redis.stores import server
@@ -15,7 +14,7 @@ from tidemill.backends.redis.backend import RedisBackend
 from tidemill.backends.redis.session import session
 from tidemill.backends.redis.workers import RedisWorkers
 from tidemill.engine.parameters import ParameterSet
-from tidemill.networks.implementations import Child, Subflow
+from tidemill.networks.implementations import Child, Fenced, Subflow
 from tidemill.plan.compile import compile_plan
 
 RUNS = compile_plan(flow(operation("runs", {"a": A}, {"b": B}), output("tell")))
@@ -40,10 +39,10 @@ async def test_a_plan_whose_publishing_failed_is_published_again(here: Corner, m
 
     async def broken(verb: str, *request: Any) -> Any:
         monkeypatch.setattr(backend.client, "call", call)
-        raise ConnectionError("the connection is gone")
+        raise LookupError("whoever publishes is interrupted")
 
     monkeypatch.setattr(backend.client, "call", broken)
-    with pytest.raises(ConnectionError):
+    with pytest.raises(LookupError):
         await backend.publish(USE)
     await opened(backend, "one")
     assert len(await used(backend)) == 2
@@ -73,6 +72,8 @@ async def test_a_new_epoch_forgets_the_plans_that_a_server_remembers(here: Corne
     assert await backend.client.call("submit", "somebody", request, 1.0, False, 0.0) == [b"PLAN"]
     await backend.publish(USE, again=True)
     await backend.begin("two", USE, seeds(A, 1), ignored)
+    with pytest.raises(Fenced):
+        await used(backend)
     assert len(await used(backend)) == 2
 
 

@@ -387,6 +387,7 @@ async def test_a_new_epoch_takes_back_from_whoever_has_no_worker_too(world: Worl
         late += leased
     assert len(late) == MANY
     assert await world.workers.recover(1)
-    await world.report("alone", *[done(one, -1) for one in late[:3]])
+    with pytest.raises(Fenced):
+        await world.report("alone", *[done(one, -1) for one in late[:3]])
     assert world.driver.subject.refused() == 3
     assert await world.told() == list(range(MANY))

@@ -27,6 +27,7 @@ from tests.backends.redis.races import (
 from tests.contract.shapes import A, B, C, flow, multi, operation, output, seeds
 from tidemill.model.input import Input
 from tidemill.networks.implementations import Completed, Fenced
+from tidemill.plan.compile import compile_plan
 
 PAIR = output("pair", {"a": A, "b": B})
 YEARS = 10 * 365 * 24 * 3600.0
@@ -295,7 +296,10 @@ async def test_r17_a_lock_ends_with_its_lease_and_not_before(world: World) -> No
     assert len((await world.driver.end()).leases) == 2
 
 
-@race(("workers", "if moved or not tonumber(workers[at + 1]) then", "if false then"))
+@race(
+    ("workers", "if moved or not tonumber(workers[at + 1]) then", "if false then"),
+    ("work", "if (knows >= 0 and knows ~= W.epoch()) or not", "if not"),
+)
 async def test_r18_a_store_that_has_gone_back_takes_nothing_from_before(world: World) -> None:
     await world.workers.hello("w", {})
     await world.open()
@@ -305,12 +309,59 @@ async def test_r18_a_store_that_has_gone_back_takes_nothing_from_before(world: W
     assert await world.workers.recover(1)
     assert await world.workers.hello("new", {}) == 1
     now = await world.one("new/1")
-    assert now.leases == late.leases  # the number is used again: it is the epoch that tells them apart
+    assert now.leases > late.leases  # no number is given twice
     with pytest.raises(Fenced):
         await world.report("w/1", done(late, 1))
     await world.report("new/1", done(now, 2))
     await world.workers.bye("new")
     assert await world.told() == [2]
+
+
+async def gone_back(world: World, before: dict[bytes, bytes]) -> None:
+    """Have the store go back to before, and whoever looks after it notice."""
+    await world.put_back(before)
+    assert await world.workers.recover(1)
+
+
+@race(("work", "if (knows >= 0 and knows ~= W.epoch()) or not", "if not"))
+async def test_r18_who_has_no_worker_is_told_that_an_epoch_is_over(world: World) -> None:
+    await world.open(2)
+    before = await world.contents()
+    late = await world.one("alone")
+    await gone_back(world, before)
+    with pytest.raises(Fenced):
+        await world.report("alone", done(late, 1))
+    assert world.refused == 1
+    await world.report("alone", done(await world.one("alone"), 2))  # it has begun anew
+    await world.report("alone", done(await world.one("alone"), 3))
+    assert await world.told() == [2, 3]
+
+
+@race(("runners", "return math.max(number, W.epoch() * 2 ^ 32) + 1", "return number + 1"))
+async def test_r18_a_number_of_a_lease_is_never_given_twice(world: World) -> None:
+    await world.open()
+    before = await world.contents()
+    late = await world.one("alone")
+    await gone_back(world, before)
+    world.network._epochs.clear()  # as one that knows of no epoch
+    now = await world.one("alone")
+    await world.report("alone", done(late, 1))
+    assert world.refused == 1
+    await world.report("alone", done(now, 2))
+    assert await world.told() == [2]
+
+
+@race(("opening", "W.epoch() * 2 ^ 32 + redis.call('INCR', K.serial)", "redis.call('INCR', K.serial)"))
+async def test_r18_a_number_of_a_context_is_never_given_twice(world: World) -> None:
+    await world.backend.publish(compile_plan(flow(operation("use", {"a": A}, {"b": B}), TELL)))
+    before = await world.contents()
+    await world.open(1, "one")
+    late = await world.one("alone")
+    await gone_back(world, before)
+    await world.open(1, "two")
+    assert (await world.one("another")).context.id != late.context.id
+    await world.workers.lose("another", "default", released=True)
+    assert await world.told("two") == [0]
 
 
 @pytest.mark.parametrize("name", naive_in(__name__))

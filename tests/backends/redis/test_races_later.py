@@ -64,7 +64,7 @@ async def test_r25_a_zombie_brings_nothing_back(world: World) -> None:
     assert not [name for name in names if ":c:" in name or ":held:" in name]
 
 
-@race(("submitting", "local id = tostring(redis.call('INCR', K.serial))", "local id = '7'"))
+@race(("submitting", "local id = S.new_id()", "local id = '7'"))
 async def test_r26_one_of_the_same_name_is_another(world: World) -> None:
     await world.open()
     late = await world.one("runner")
@@ -110,8 +110,8 @@ async def test_r28_whoever_is_not_sure_opens_and_closes_again(world: World) -> N
 @race(
     (
         "submitting",
-        "ipairs(redis.call('LRANGE', inbox, 0, a[2] - 1)) do",
-        "ipairs(redis.call('LPOP', inbox, a[2]) or {}) do",
+        "redis.call('LRANGE', inbox, 0, a[2] - 1)",
+        "redis.call('LPOP', inbox, a[2]) or {}",
     )
 )
 async def test_r28_an_ending_whose_reply_is_lost_is_told_again(world: World) -> None:

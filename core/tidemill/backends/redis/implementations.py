@@ -124,6 +124,7 @@ class RedisOperationImplementationNetwork:
         self._workers = RedisWorkers(client)
         self.bells = Bells(self.rung)
         self._due: list[float] = []
+        self._epochs: dict[str, int] = {}
 
     def listen(self, worker: str, ready: Callable[[], None]) -> None:
         """Call ``ready`` after work has become ready for a worker that wanted more than there was."""
@@ -162,7 +163,7 @@ class RedisOperationImplementationNetwork:
         With a ``nonce`` that was never used before, a call whose reply was lost is repeated: the same nonce gets the
         same answer, and nothing is settled twice. Raises `Fenced`.
         """
-        leased, wait, gone = await self._asked(worker, reports, want, nonce)
+        leased, wait, gone, self._epochs[worker] = await self._asked(worker, reports, want, nonce)
         for at in gone:
             reports[at].parameter_set.state = DROPPED
         unknown = await self._unknown(leased)
@@ -190,11 +191,13 @@ class RedisOperationImplementationNetwork:
         for child in children:
             await self._publish(child.plan)
         said = [self._report(report) for report in reports]
-        call = partial(self._client.call, "cycle", worker, self.pool, said, want, self._now(), nonce)
+        knows = self._epochs.get(worker, -1)
+        call = partial(self._client.call, "cycle", worker, self.pool, said, want, self._now(), nonce, knows)
         while (answer := await (patiently(call, "reports") if nonce else call())) == b"PLAN":
             for child in children:  # the store has fallen back to before it knew them
                 await self._publish(child.plan, again=True)
         if answer == b"FENCED":
+            self._epochs.pop(worker, None)
             raise Fenced(f'the store holds "{worker}" to be dead; what it held has gone to others')
         return answer
 
@@ -239,7 +242,7 @@ class RedisOperationImplementationNetwork:
         unknown: dict[bytes, TidemillError] = {}
         for said in leased:
             children = [msgpack.unpackb(raw, raw=True, strict_map_key=False)[1] for raw in said[12]]
-            for digest in (said[2], *children):
+            for digest in (said[2], *filter(None, children)):  # of a child that cannot be read it is not known
                 if self.resolve is None or digest.decode() in self._wired or said[2] in unknown:
                     continue
                 try:

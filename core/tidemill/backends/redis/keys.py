@@ -35,6 +35,7 @@ KEYS = (
     Key("names", "", "hash", "name of a context → its number", "at its end"),
     Key("c", "<context>", "hash", "a context; its fields are below", "at its end"),
     Key("staged", "<stage>", "list", "inputs of a new context that are too many for one call", "as they are in it"),
+    Key("parents", "", "hash", "child context → its name, and what waits for it where", "at its end"),
     Key("k", "<context>:<operation>:<parameter>", "string", "candidates, four bytes each, when many", _CONTEXT),
     Key("q", "<context>:<input>", "list", "the queue of a lock, its holder first", "as it empties"),
     Key("l", "<context>", "set", "the locks that somebody stands in the queue of", "as it empties"),

@@ -46,7 +46,7 @@ function C.open(c, r, children)
       failure.context = name
       C.ended(parent, at, cmsgpack.pack({ name, child[2], cmsgpack.pack(failure), {}, {}, 0, 0, {}, {} }))
     else
-      local id = string.format('%.0f', redis.call('INCR', K.serial))
+      local id = S.new_id()
       local known = R.record(c, r.id)
       known.children[#known.children + 1] = id
       R.keep(c, known)

@@ -79,6 +79,8 @@ function X.destroy(id, group)
     if c.group ~= '' then redis.call('HDEL', key('open', c.group), c.name) end
     S.tell(c)
     G.forget(c.name)
+  else
+    redis.call('HDEL', key('parents'), id)
   end
   redis.call('RENAME', c.hash, key('remains', id))
   loaded[id] = false

@@ -25,6 +25,7 @@ local function found(name)
   local id = redis.call('HGET', K.names, name)
   local c = id and context(id)
   if c then return c end
+  if id and redis.call('HGET', K.names, name) == id then S.quarantine(id, nil, 'its state is missing') end
   return nil, redis.call('HEXISTS', key('ended'), name) == 1 and 'RunClosed' or 'RunGone'
 end
 

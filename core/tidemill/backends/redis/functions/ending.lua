@@ -57,6 +57,7 @@ function S.finish(c)
   c.stage, c.failed_stage = '', ''
   forget(c)
   if c.parent ~= '' then
+    redis.call('HDEL', key('parents'), c.id)
     local above = string.match(c.parent, '^%d+')
     if context(above) then B.hand_on(c.id, above) else B.drop(c.id) end
     C.ended(c.parent, c.place, ending)

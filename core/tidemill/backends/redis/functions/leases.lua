@@ -21,7 +21,7 @@ function P.said(c, r)
 end
 
 local function leased(c, r, worker)
-  r.state, r.worker, r.leases = 'leased', worker, r.leases + 1
+  r.state, r.worker, r.leases = 'leased', worker, W.next_number(r.leases)
   R.keep(c, r)
   c.leased, c.backlog, c.dirty = c.leased + 1, c.backlog - 1, true
   P.count(c, r.op, 'leased')

@@ -5,7 +5,7 @@
 -- An offer: {channel, value, uids of parents, uid, truth, canonical}
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: S.give, S.open, S.stop_intake
+-- Returns: S.give, S.new_id, S.open, S.stop_intake
 
 local function store(c, offers)
   local new = {}
@@ -34,11 +34,18 @@ function S.give(c, offers)
   return #new
 end
 
+-- a number that no context has had
+function S.new_id() return string.format('%.0f', W.epoch() * 2 ^ 32 + redis.call('INCR', K.serial)) end
+
 -- stage: where more of its offers are, in the place of those that come along
 function S.open(id, fields, offers, hold, stage)
   local c = new_context(id, fields)
   redis.call('HSET', K.names, c.name, id)
-  if c.group ~= '' and c.parent == '' then G.opened(c) end
+  if c.parent ~= '' then
+    redis.call('HSET', key('parents'), id, cmsgpack.pack({ c.name, c.parent, c.place }))
+  elseif c.group ~= '' then
+    G.opened(c)
+  end
   c.held = hold
   if stage or S.has_many_seeds(c.p) then
     S.begin_feeding(c, offers, hold, stage)

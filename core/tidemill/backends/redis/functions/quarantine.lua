@@ -34,11 +34,21 @@ local function name_of(id)
   until cursor == '0'
 end
 
+-- {name, parent, place} of a child, which are known also when its own record cannot be read
+local function parent_of(id)
+  local raw = redis.call('HGET', key('parents'), id)
+  redis.call('HDEL', key('parents'), id)
+  return raw and cmsgpack.unpack(raw) or { nil, '', 0 }
+end
+
 -- `c` is the context as far as it could be read, or nothing
 function S.quarantine(id, c, why)
-  local name = c and c.name or name_of(id)
-  redis.call('RENAME', key('c', id), key('corrupt', id))
-  redis.call('EXPIRE', key('corrupt', id), WEEK)
+  local child = parent_of(id)
+  local name = c and c.name or child[1] or name_of(id)
+  if redis.call('EXISTS', key('c', id)) == 1 then
+    redis.call('RENAME', key('c', id), key('corrupt', id))
+    redis.call('EXPIRE', key('corrupt', id), WEEK)
+  end
   X.push('corrupt', id)
   X.push('holds', id)
   loaded[id] = false
@@ -48,8 +58,8 @@ function S.quarantine(id, c, why)
   local failure = cmsgpack.pack({ reason = 'CorruptState', message = said, context = name })
   local owner = c and c.owner ~= '' and c.owner or { '', WEEK, true }
   local ending = cmsgpack.pack({ name, c and c.plan or '', failure, {}, {}, 0, 0, {}, {}, owner[1] })
-  if c and c.parent ~= '' then
-    C.ended(c.parent, c.place, ending)
+  if child[2] ~= '' then
+    C.ended(child[2], child[3], ending)
   else
     S.keep({ id = id, name = name, owner = owner, failure = failure, group = G.of(name) }, ending)
   end

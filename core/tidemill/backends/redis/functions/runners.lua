@@ -5,9 +5,18 @@
 -- step or, when it is much, in the next ones, which anybody may take; a cycle that is repeated gets the answer that was lost.
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: W.worker_of, W.alive, W.repeated, W.remember, W.take_back, W.depart
+-- Returns: W.epoch, W.next_number, W.worker_of, W.alive, W.repeated, W.remember, W.take_back, W.depart
 
 local PIECE = 256   -- parameter sets that one call takes back
+
+-- the epoch goes into numbers, so that none is given again when the store has gone back to before it was given
+function W.epoch()
+  K.epoch = K.epoch or tonumber(redis.call('GET', key('epoch')) or '0')
+  return K.epoch
+end
+
+-- the number after one, or the first of this epoch
+function W.next_number(number) return math.max(number, W.epoch() * 2 ^ 32) + 1 end
 
 function W.worker_of(runner) return string.match(runner, '^(.*)/[^/]*$') or '' end
 

@@ -63,7 +63,9 @@ local function context(id, field)
   local raw = redis.pcall('HMGET', hash, 's', field or 's')
   if not raw[1] then
     loaded[id] = false
-    if raw.err or redis.call('EXISTS', hash) == 1 then S.quarantine(id, nil, raw.err or 'its state is missing') end
+    if raw.err or redis.call('EXISTS', hash) == 1 or redis.call('HEXISTS', key('parents'), id) == 1 then
+      S.quarantine(id, nil, raw.err or 'its state is missing')
+    end
     return false
   end
   c = kept[hash]

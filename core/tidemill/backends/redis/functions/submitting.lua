@@ -29,7 +29,7 @@ local function open(a, owner)
   if state == 'cancelled' or state == 'dropped' then return 'CANCELLED' end
   if not plan_of(a[2]) then return 'PLAN' end
   if a[8] and S.staged(a[8]) ~= a[9] then return 'STAGE' end
-  local id = tostring(redis.call('INCR', K.serial))
+  local id = S.new_id()
   P.tally('opened')
   S.open(id, { name = a[1], plan = a[2], strict = a[4], owner = owner, lineage = a[6], group = group }, a[3], a[5], a[8])
   return 'OK'

@@ -21,11 +21,13 @@ local function lacks_plans(reports)
   return false
 end
 
--- cycle: {runner, pool, reports, want, now, nonce} -> {{leased…}, seconds until the next delayed one or -1, the numbers of the
--- reports whose generators have lost their leases}, or 'FENCED': the runner is held to be dead. The same nonce again: the
--- same answer, and nothing is settled again. 'PLAN': nothing was done, as the plan of a child is not known (publish it first).
+-- cycle: {runner, pool, reports, want, now, nonce, the epoch that it knows or -1} -> {{leased…}, seconds until the next delayed one
+-- or -1, the numbers of the reports whose generators have lost their leases, the epoch}, or 'FENCED': the runner is held to be
+-- dead, or what it holds is of an epoch before. The same nonce again: the same answer, and nothing is settled again. 'PLAN':
+-- nothing was done, as the plan of a child is not known (publish it first).
 local function cycle(a)
-  if not W.alive(a[1], a[2]) then
+  local knows = a[7] or -1
+  if (knows >= 0 and knows ~= W.epoch()) or not W.alive(a[1], a[2]) then
     redis.call('INCRBY', key('refused'), #a[3])
     return 'FENCED'
   end
@@ -50,7 +52,7 @@ local function cycle(a)
   local soonest = redis.call('ZRANGE', K.delayed, 0, 0, 'WITHSCORES')
   local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - a[5]) or -1
   if more and (wait < 0 or wait > SOON) then wait = SOON end  -- whoever it is left to may be held up
-  return { out, string.format('%.17g', wait), gone }
+  return { out, string.format('%.17g', wait), gone, W.epoch() }
 end
 
 local PAGE = 1000    -- inputs that one call reads

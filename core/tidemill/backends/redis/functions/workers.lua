@@ -15,7 +15,7 @@ local function hello(a)
   if count and count ~= '0' then return 'TAKEN' end
   redis.call('HSET', K.beats, a[1], '0')
   redis.call('HSET', key('said'), a[1], a[2])
-  return tonumber(redis.call('GET', key('epoch')) or '0')
+  return W.epoch()
 end
 
 -- beat: {worker, count, cursor, now, what it says of itself now, if that has changed} -> {epoch, next cursor, {worker, count, …}}:
@@ -27,7 +27,7 @@ local function beat(a)
   if a[5] then redis.call('HSET', key('said'), a[1], a[5]) end
   if a[2] > count then redis.call('HSET', K.beats, a[1], string.format('%.0f', a[2])) end
   local some = redis.call('HSCAN', K.beats, a[3], 'COUNT', SEEN)
-  return { tonumber(redis.call('GET', key('epoch')) or '0'), some[1], some[2] }
+  return { W.epoch(), some[1], some[2] }
 end
 
 -- expire: {worker, its count as it was seen} -> {how many were taken back, how many are left}, or 'ALIVE': it has beaten since
@@ -54,11 +54,12 @@ end
 
 -- recover: {epoch} -> how many are left to hand back, for the next call with this epoch; 'STALE' for one that is over
 local function recover(a)
-  local epoch = tonumber(redis.call('GET', key('epoch')) or '0')
+  local epoch = W.epoch()
   if a[1] < epoch then return 'STALE' end
   forget_all()
   local moved, left, most = a[1] > epoch, 0, 256
   redis.call('SET', key('epoch'), string.format('%.0f', a[1]))
+  K.epoch = a[1]
   local workers = redis.call('HGETALL', K.beats)
   for at = 1, #workers, 2 do
     if moved or not tonumber(workers[at + 1]) then  -- who has said hello in this epoch stays
