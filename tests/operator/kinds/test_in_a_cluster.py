@@ -29,8 +29,8 @@ def made(said: dict[str, Any], namespace: str) -> dict[str, Any]:
 
 
 def patch(api: ControlPlane, namespace: str, what: str, change: Any, *more: str, user: str | None = None) -> Done:
-    arguments = ["patch", "-n", namespace, what, "--type=merge", "-p", json.dumps(change), *more]
-    return api.kubectl(*arguments, user=user)
+    arguments = ["patch", "-n", namespace, what, "--type=merge", "--patch-file=/dev/stdin", *more]
+    return api.kubectl(*arguments, given=change, user=user)
 
 
 @pytest.fixture
@@ -304,3 +304,29 @@ def test_of_keys_that_are_there_twice_the_last_counts(api: ControlPlane) -> None
     assert found["spec"]["suspend"] is True
     with pytest.raises(InvalidDocument, match="'suspend' is defined twice"):  # so files are better checked before
         parse_document(text)
+
+
+def test_the_largest_objects_are_within_what_rules_may_cost(api: ControlPlane, namespace: str) -> None:
+    names = [f"{'o' * 240}{at}" for at in range(256)]
+    pools = [{"name": f"{'p' * 60}{at}", "minReplicas": 1, "maxReplicas": 2, "env": [
+        {"name": f"{'E' * 200}{number}", "value": "x"} for number in range(128)]} for at in range(16)]  # fmt: skip
+    flow = {
+        "operations": {name: {"name": "m:say", "pool": pools[-1]["name"], "conditionsMode": "any"} for name in names},
+        "flow": {name: {} for name in names},
+    }
+    inputs = [
+        {"context": f"{'c' * 60}{at}", "inputs": [{"definition": "word", "value": ["x" * 9]}] * 60} for at in range(128)
+    ]
+    api.must("create", "-f", "-", given=made(dataflow(flow=flow, pools=pools, inputs=inputs[:8]), namespace))
+    assert patch(api, namespace, "df/hello", {"spec": {"pools": list(reversed(pools))}}).code == 0
+    wrong = patch(api, namespace, "df/hello", {"spec": {"pools": pools[:-1]}})
+    assert f"UnknownPool: spec.pools has no {pools[-1]['name']}, of operation ooo" in wrong.said
+    assert "budget" not in wrong.said
+    files = [{"name": f"{'f' * 60}{at}", "url": f"s3://bucket/{'k' * 2000}"} for at in range(16)]
+    api.must(
+        "create", "-f", "-", given=made(dataflowrun(name="r", inputs=inputs[:-1], inputsFrom=files[:-1]), namespace)
+    )
+    done = patch(api, namespace, "dfr/r", {"spec": {"inputs": inputs, "inputsFrom": files}})
+    assert done.code == 0, done.said
+    done = patch(api, namespace, "dfr/r", {"spec": {"inputs": inputs[1:]}})
+    assert f'missing: ["{inputs[0]["context"]}"]' in done.said
