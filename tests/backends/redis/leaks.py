@@ -9,6 +9,7 @@ from typing import Any
 from redis import Redis
 
 from tests.contract.clock import Clock
+from tidemill.backends.redis.audit import RedisAudit
 from tidemill.backends.redis.backend import RedisBackend
 from tidemill.backends.redis.groups import RedisGroups
 from tidemill.errors import ContextClosed
@@ -33,8 +34,10 @@ def text(values: Any) -> list[str]:
 
 
 async def end_all(backend: RedisBackend, clock: Clock, look: Redis) -> None:
-    """End all contexts of a shard, and see that nothing of them stays."""
+    """End all contexts of a shard, and see that nothing of them stays. What it has counted has to be right before."""
     tag = backend.client.tag
+    audit = await RedisAudit(backend.client).look()
+    assert not audit.mismatches, f"what is counted is not what there is: {audit}"
     for name in text(look.hkeys(f"{tag}:names")):
         try:
             await backend.cancel(name)

@@ -15,7 +15,7 @@ from tidemill.errors import ContextClosed, DuplicateContext, InvalidInput
 from tidemill.model.definition import Definition
 from tidemill.model.input import Input
 from tidemill.model.operation import Stage
-from tidemill.networks.implementations import Completed, Failed, Lost
+from tidemill.networks.implementations import Completed, Failed, Fenced, Lost
 from tidemill.plan.compile import compile_plan
 
 USE = operation("use", {"a": A}, {"b": B})
@@ -50,6 +50,8 @@ async def test_a_plan_that_the_store_has_lost_is_published_again(driver: Driver)
     assert await RedisWorkers(backend.client).recover(1)  # as after a failover to a replica that had less
     for name in ("one", "two"):
         await driver.open(plan, seeds(A, 2), name=name)
+    with pytest.raises(Fenced):
+        await driver.lease()
     await driver.drain()
     assert (await driver.end("one")).calls("use") == (await driver.end("two")).calls("use") == [{"a": 2}]
 

@@ -17,6 +17,8 @@ from typing import Any
 
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
+from tidemill.backends.redis.audit import RedisAudit
+from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.embedded import EmbeddedStore
 from tidemill.backends.redis.library import LAYOUT, assembled
 from tidemill.backends.redis.refusals import store_error
@@ -25,6 +27,8 @@ from tidemill.errors import FunctionLibraryMissing, StoreError, StoreMisconfigur
 
 __all__ = ["ARGUMENTS", "CLIENT", "DURABILITY", "Finding", "commands", "examine", "examined", "require"]
 
+COUNTED = 2000
+"""Open contexts, about, that are counted again."""
 LEAST = {"redis": (7, 0), "valkey": (7, 2)}
 """The oldest versions with everything that the functions use."""
 
@@ -136,9 +140,28 @@ def examined(url: str, *, durability: str = "always") -> list[Finding]:
 async def _looked_at(url: StoreURL, durability: str) -> list[Finding]:
     redis = connection(url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE)
     try:
-        return await examine(redis, url.shown, tag=f"{{tm{LAYOUT}:0}}", durability=durability)
+        found = await examine(redis, url.shown, tag=f"{{tm{LAYOUT}:0}}", durability=durability)
     finally:
         await redis.aclose()
+    if any(one.name == "functions" and one.status == "ok" for one in found):
+        found.append(await _accounts(url))
+    return found
+
+
+async def _accounts(url: StoreURL) -> Finding:
+    """Count again what the store has counted; it needs the functions for that."""
+    client = Client(url, timeout=PATIENCE)
+    try:
+        audit = await asyncio.wait_for(RedisAudit(client).look(most=COUNTED), 2 * PATIENCE)
+    except (RedisError, OSError, TimeoutError) as error:
+        said = f"could not be counted again: {type(error).__name__}: {error}"
+        return Finding("accounts", "warn", said, "CannotCheck", "an answer", "look again when it is less busy")
+    finally:
+        await client.close()
+    if not audit.mismatches:
+        return Finding("accounts", "ok", str(audit))
+    do = "report it with this output; cancel the contexts that are named, and submit them again"
+    return Finding("accounts", "fail", str(audit), "AccountingMismatch", "counters as what is counted", do)
 
 
 async def _info(redis: Any) -> dict[str, Any]:

@@ -53,6 +53,8 @@ FILES = (
     "work",
     "looking",
     "watching",
+    "auditing",
+    "places",
     "clearing",
     "grouping",
     "together",

@@ -16,7 +16,7 @@ function P.hold(c, r, lease)
   local sets = held[r.worker] or {}
   held[r.worker] = sets
   local limited = lease and c.p.ops[r.op + 1].concurrency > 0
-  sets[c.id .. ' ' .. r.id] = limited and lease .. ' ' .. c.plan or lease
+  sets[c.id .. ' ' .. r.id] = limited and string.format('%.0f ', lease) .. c.plan or lease
 end
 
 -- of a context that is no more a runner holds nothing any longer, nor a place of its operation
