@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import itertools
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,14 +19,17 @@ from tests.backends.redis.proxy import Proxy
 from tests.backends.redis.servers import DURABLE, Server
 from tests.backends.redis.stores import server
 from tests.worker import flows
-from tests.worker.fleet import DEADLINE, Fleet, until
+from tests.worker.fleet import DEADLINE, Fleet, fleet, until
+from tests.worker.test_pump import pumping
 from tidemill import Outcome
+from tidemill.backends.redis.backend import RedisBackend
 from tidemill.backends.redis.blobs import Blobs
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.session import session
 from tidemill.errors import ContextClosed
 from tidemill.orchestrator.redis import RedisOrchestrator
 from tidemill.orchestrator.submitting import submit
+from tidemill.plan.compile import compile_plan
 
 CONTEXTS = 6
 WORDS = ("publish", "submit", "cycle", "endings", "counts", "lose", ":flow:", ":inbox:", ":wake:", "REPLACE")
@@ -95,6 +99,29 @@ async def test_who_only_submits_opens_nothing_twice_when_a_reply_is_lost(tmp_pat
                 failure = (await backend.ending(name)).failure
                 assert failure is not None and failure.reason == "Cancelled"
     assert proxy.lost == {b"submit": 3, b"cancel": CONTEXTS, b"await": CONTEXTS, b"forget": CONTEXTS}
+
+
+async def test_a_context_that_ends_before_its_opening_is_answered_is_opened_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its ending is read only then: what was read is forgotten, and the repeated request would open it anew."""
+    monkeypatch.setenv(flows.FOLDER, str(tmp_path))
+    url = server("valkey")
+    async with Proxy(url) as proxy, fleet(url, tmp_path) as (_, direct), pumping(url, direct):
+        client = Client(proxy.url, timeout=5)
+        client.tag = direct.client.tag
+        mine = RedisBackend(client)
+        plan = compile_plan(flows.FLOW)
+        async with asyncio.timeout(DEADLINE):
+            await mine.open("other", plan, [], hold=True)  # so that endings are being read already
+            proxy.lose_reply("submit", 5)
+            await mine.open("c0", plan, flows.given(0))
+            assert (await mine.ending("c0")).result == flows.result(0)
+            await mine.cancel("other")
+            assert (await mine.ending("other")).failure is not None
+        await mine.shut()
+    assert proxy.lost == {b"submit": 5}
+    assert Counter(flows.calls_of(tmp_path)) == flows.expected(0)
 
 
 @asynccontextmanager

@@ -103,8 +103,9 @@ class Supervisor:
                 logger.info("health at http://%s:%d", settings.host, health.port)
             watching = asyncio.gather(self._watch_memory(), self._sweep())
             try:
-                if await self._until_stopped(patiently(self._prepare, "its functions")):
-                    while not self._stop.is_set():
+                while not self._stop.is_set():
+                    # before each life, because the store may be a new one by then
+                    if await self._until_stopped(patiently(self._prepare, "its functions")):
                         await self._live()
             finally:
                 watching.cancel()

@@ -61,6 +61,11 @@ class Proxy:
         """Pass on what has gathered, and whatever comes."""
         self._open.set()
 
+    def point(self, url: str) -> None:
+        """Stand before another server from now on, as a name does that was given to it."""
+        self._store = urlsplit(url)
+        self.cut()
+
     def cut(self) -> None:
         """Close all connections."""
         for task in self._serving:

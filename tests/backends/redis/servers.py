@@ -62,11 +62,17 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
         self._program = program_of(kind)
         self._arguments = arguments
-        said = {"port": self.port, "bind": "127.0.0.1", "dir": folder, "save": '""', "loglevel": "notice"}
-        said |= {name.replace("_", "-"): value for name, value in settings.items()}
+        said = {"port": self.port, "bind": "127.0.0.1", "dir": folder}
+        if "--sentinel" not in arguments:
+            said |= {"save": '""', **{name.replace("_", "-"): value for name, value in settings.items()}}
         folder.mkdir(parents=True, exist_ok=True)
         self._configuration = folder / "server.conf"
         self._configuration.write_text("".join(f"{name} {value}\n" for name, value in said.items()))
+
+    def configure(self, *lines: str) -> None:
+        """Add lines to its configuration."""
+        with self._configuration.open("a") as configuration:
+            configuration.writelines(f"{line}\n" for line in lines)
 
     def spawn(self) -> Self:
         """Start it on what its folder has, and do not wait until it answers."""

@@ -15,11 +15,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
+import msgpack
+
 from tidemill.backends.redis.bells import put_down
 from tidemill.backends.redis.client import Client
+from tidemill.backends.redis.implementations import encode_failure
 from tidemill.backends.redis.patience import patiently
 from tidemill.backends.redis.staging import BYTES, OFFERS, Staging, size_of
-from tidemill.errors import ContextClosed, DuplicateContext
+from tidemill.errors import ContextClosed, DuplicateContext, OperationFailure
 
 __all__ = ["RETENTION", "Mailbox", "duplicate"]
 
@@ -69,6 +72,8 @@ class Mailbox:
         self._sending: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
         self._idle = False
+        self._asked: set[bytes] = set()
+        self._news = asyncio.Event()
         self._calls = 0
         self.crashed: Callable[[BaseException], None] = lambda error: logger.error("reading endings failed: %s", error)
 
@@ -84,6 +89,7 @@ class Mailbox:
             return done
         self._waiting.append((request, done))
         self._expected[request[0]] = ended
+        self._asked.add(request[0].encode())
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send())
         return done
@@ -103,6 +109,7 @@ class Mailbox:
                 continue
             for (request, done), answer in zip(batch, answers, strict=True):
                 if answer == b"OK":
+                    self._answered(request[0])
                     if self.silent:
                         del self._expected[request[0]]
                     if not done.done():
@@ -149,6 +156,7 @@ class Mailbox:
 
     def _refuse(self, name: str, done: asyncio.Future[None], error: BaseException) -> None:
         self._expected.pop(name, None)
+        self._answered(name)
         if not done.done():
             done.set_exception(error)
 
@@ -170,6 +178,7 @@ class Mailbox:
             look = partial(self._client.call, "endings", self.owner, READ, read, False)
             found = await patiently(look, "questions for results")
             read = [name for name, _ in found]
+            await self._opened(read)
             for name, raw in found:
                 ended = self._expected.pop(name.decode(), None)
                 if ended is not None and raw:
@@ -184,18 +193,32 @@ class Mailbox:
                 if not mail:
                     read = await self._unheard()
 
+    def _answered(self, name: str) -> None:
+        self._asked.discard(name.encode())
+        self._news.set()
+
+    async def _opened(self, names: Sequence[bytes]) -> None:
+        """Wait for the answers to the requests that open these contexts, where they have not come. What is read is
+        forgotten; were it so before, such a request would open its context anew when it is repeated."""
+        while not self._asked.isdisjoint(names):
+            self._news.clear()
+            await self._news.wait()
+
     async def _unheard(self) -> list[bytes]:
         """After a silence, ask for some of the endings that are expected: of a context whose record was destroyed the
-        store does not know whom to tell. Return the names of those that have ended."""
-        names = list(self._expected)[:AT_ONCE]
+        store does not know whom to tell, and one that it has lost ends here. Return the names of those that have ended.
+        """
+        names = [name for name in self._expected if name.encode() not in self._asked][:AT_ONCE]
         ask = partial(self._client.call, "await", "", names)
         ended = []
         for name, raw in zip(names, await patiently(ask, "questions for results"), strict=True):
             told = self._expected.pop(name, None)
             if told is None:
                 continue  # refused meanwhile
-            if raw in (b"OPEN", b"GONE"):
+            if raw == b"OPEN":
                 self._expected[name] = told  # behind the others, which are asked for the next time
+            elif raw == b"GONE":
+                told(lost(name))
             else:
                 told(await self._client.blobs.whole_ending(raw))
                 ended.append(name.encode())
@@ -208,6 +231,13 @@ class Mailbox:
                 if self._expected or self._idle:  # nothing that was read is still to be said
                     await put_down(task)
                 await asyncio.gather(task, return_exceptions=True)
+
+
+def lost(name: str) -> bytes:
+    """Return the ending of a context that the store had and has no more: it was emptied, or has fallen back."""
+    said = f'the store has lost the context "{name}": it was emptied, or has fallen back to before; submit it again'
+    failure = encode_failure(OperationFailure("StateLost", said, context=name))
+    return bytes(msgpack.packb([name, "", failure, [], [], 0, 0, [], []], use_bin_type=False))
 
 
 def cancelled(name: str) -> ContextClosed:
