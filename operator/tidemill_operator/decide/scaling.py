@@ -12,11 +12,11 @@ import math
 from dataclasses import dataclass, replace
 
 from tidemill_operator.kinds.dataflow import Optimize
-from tidemill_operator.kinds.pools import Pool
+from tidemill_operator.kinds.pools import DEFAULT_MOST, Pool
 
 __all__ = ["MOST", "Scale", "Trend", "fixed", "scale"]
 
-MOST = 10
+MOST = DEFAULT_MOST
 """Workers of a pool at most unless it says otherwise."""
 SLOTS = 64
 """Parameter sets that a worker runs at once unless its pool says otherwise."""

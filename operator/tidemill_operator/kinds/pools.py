@@ -13,14 +13,18 @@ from tidemill_operator.kinds.base import KindPart, Label, ObjectName, Seconds, l
 from tidemill_operator.kinds.pods import Affinity, EnvVar, LocalObject, ResourceRequirements, Toleration
 from tidemill_operator.kinds.structural import Rule
 
-__all__ = ["DEFAULT_POOL", "MOST_WORKERS", "ModulesSource", "Pool", "Pools", "Scaling"]
+__all__ = ["DEFAULT_MOST", "DEFAULT_POOL", "MOST_WORKERS", "ModulesSource", "Pool", "Pools", "Scaling"]
 
 DEFAULT_POOL = "default"
 """The pool of the operations that name none; it is there even if nothing is said of it."""
 
+DEFAULT_MOST = 10
+"""Workers of a pool at most, if it does not say ``maxReplicas``."""
+
 MOST_WORKERS = 10_000
 """Workers of one pool at most."""
 
+_MOST = f"(has(self.maxReplicas) ? self.maxReplicas : {DEFAULT_MOST})"
 Workers = Annotated[int, Field(ge=0, le=MOST_WORKERS)]
 
 
@@ -55,10 +59,9 @@ class Pool(KindPart):
             field=".replicas",
         ),
         Rule(
-            "!has(self.minReplicas) || self.minReplicas <= (has(self.maxReplicas) ? self.maxReplicas : 10)",
-            "minReplicas is not above maxReplicas, which is 10 unless said",
-            "'pool %s: minReplicas (%d) is above maxReplicas (%d)'.format([self.name, self.minReplicas, "
-            "has(self.maxReplicas) ? self.maxReplicas : 10])",
+            f"!has(self.minReplicas) || self.minReplicas <= {_MOST}",
+            f"minReplicas is not above maxReplicas, which is {DEFAULT_MOST} unless said",
+            f"'pool %s: minReplicas (%d) is above maxReplicas (%d)'.format([self.name, self.minReplicas, {_MOST}])",
             field=".minReplicas",
         ),
         Rule(
@@ -105,7 +108,7 @@ class Pool(KindPart):
     )
     minReplicas: Workers | None = Field(None, description="Workers at least: 0 unless said.")
     maxReplicas: Annotated[int, Field(ge=1, le=MOST_WORKERS)] | None = Field(
-        None, description="Workers at most: 10 unless said."
+        None, description=f"Workers at most: {DEFAULT_MOST} unless said."
     )
     scaling: Scaling = Field(Scaling(), description="How the number of workers follows the work.")
     slots: Annotated[int, Field(ge=1, le=4096)] | None = Field(
