@@ -68,6 +68,7 @@ def report(overview: Overview) -> dict[str, Any]:
         ],
         "waits": [asdict(wait) for wait in overview.waits()],
         "open": [asdict(state) for state in overview.states],
+        "all_open_looked_at": overview.whole,
     }
 
 
@@ -77,6 +78,8 @@ def _summary(overview: Overview) -> list[str]:
     first = f"contexts: {contexts['open']} open, {contexts['succeeded']} succeeded, {contexts['failed']} failed; "
     first += f"{overview.workers} worker{'' if overview.workers == 1 else 's'}" + (f"; {ready}" if ready else "")
     waits = [f"  waiting: {wait.reason}: {wait.many}: {one_line(wait.said)}" for wait in overview.waits()]
+    if not overview.whole:
+        waits.append(f"  {overview.looked:,} of the open contexts, children too, were looked at one by one, not all")
     return [first, *waits]
 
 

@@ -8,9 +8,11 @@ import pytest
 
 from tests.backends.redis.beside import USE, Corner, corner, ignored, opened, used
 from tests.contract.shapes import LOCKED, A, B, flow, operation, seeds
+from tidemill.backends.redis import overview as overviews
 from tidemill.backends.redis.backend import RedisBackend
 from tidemill.backends.redis.overview import Overview, RedisOverview, Wait
 from tidemill.backends.redis.workers import RedisWorkers
+from tidemill.cli.overviews import _summary, report
 from tidemill.errors import OperationFailure
 from tidemill.networks.backend import Counts
 from tidemill.networks.implementations import Failed
@@ -118,6 +120,24 @@ async def test_what_waits_for_locks_places_and_times_is_told_apart(place: Corner
     overview = await seen(backend)
     assert reasons(overview) == [("WaitingForLocks", 2), ("ConcurrencyLimit", 2), ("Delayed", 1)]
     assert [one.parked for one in overview.operations if one.instance == "once"] == [2]
+
+
+@pytest.mark.parametrize(("many", "whole"), [(3, True), (4, False)])
+async def test_where_a_part_of_the_contexts_was_looked_at_that_is_said(
+    place: Corner, monkeypatch: pytest.MonkeyPatch, many: int, whole: bool
+) -> None:
+    monkeypatch.setattr(overviews, "MOST", 3)
+    backend = place.backend(silent=True)
+    plan = compile_plan(flow(operation("use", {"a": LOCKED, "b": B})))
+    await backend.publish(plan)
+    for number in range(many):
+        await backend.begin(f"context {number}", plan, [*seeds(LOCKED, 1), *seeds(B, 1, 2)], ignored)
+    overview = await seen(backend)
+    assert (overview.looked, overview.whole) == (3, whole)
+    [said] = [wait.said for wait in overview.waits() if wait.reason == "WaitingForLocks"]
+    assert said.endswith("; in the 3 open contexts that were looked at") is not whole
+    assert any("3 of the open contexts" in line for line in _summary(overview)) is not whole
+    assert report(overview)["all_open_looked_at"] is whole
 
 
 async def test_more_contexts_than_one_page_are_all_seen(place: Corner) -> None:

@@ -69,7 +69,8 @@ class Overview:
 
     ``contexts`` are counted by state (open, succeeded, failed) since the store began, children not. ``ready`` has how
     much is ready in each pool, ``serving`` how many processes serve it, ``missing`` what is wrong with operations that
-    workers of it should have and cannot load, by name, ``looked`` how many open contexts ``states`` is about.
+    workers of it should have and cannot load, by name, ``looked`` how many open contexts ``states`` is about; ``whole``
+    says that those are all that are open.
     """
 
     contexts: dict[str, int] = field(default_factory=lambda: {"open": 0, "succeeded": 0, "failed": 0})
@@ -81,6 +82,7 @@ class Overview:
     delayed: int = 0
     due: float = 0.0
     states: list[ContextState] = field(default_factory=list)
+    whole: bool = True
 
     @property
     def looked(self) -> int:
@@ -95,7 +97,8 @@ class Overview:
                 said = f'no worker serves the pool "{pool}"; start one: tidemill worker --pool {pool}'
                 found.append(Wait("NoWorkers", ready, said))
         if locked := sum(state.waiting for state in self.states):
-            found.append(Wait("WaitingForLocks", locked, "others of their contexts hold what they lock"))
+            part = "" if self.whole else f"; in the {self.looked:,} open contexts that were looked at"
+            found.append(Wait("WaitingForLocks", locked, f"others of their contexts hold what they lock{part}"))
         for operation in self.operations:
             if operation.parked:
                 said = f'as many of "{operation.instance}" run as may at once'
@@ -115,7 +118,7 @@ class RedisOverview:
         """Return what the store is at; with ``names`` of contexts or digests of ``plans`` only what concerns these."""
         found, some = Overview(), bool(names or plans)
         if names or not some:
-            found.states = await self._states(names)
+            found.states = await self._states(found, names)
         await self._operations(found, {*plans, *(state.plan for state in found.states)} if some else None)
         await self._workers(found)
         pools = {operation.pool for operation in found.operations} | (set() if some else set(found.serving))
@@ -124,7 +127,7 @@ class RedisOverview:
 
     async def states(self, names: Sequence[str]) -> list[ContextState]:
         """Return how far those of these contexts are that are open."""
-        return await self._states(names) if names else []
+        return await self._states(Overview(), names) if names else []
 
     async def pools(self, names: Sequence[str]) -> Overview:
         """Return how much is ready in these pools, who serves which, and what workers lack; nothing of contexts."""
@@ -138,7 +141,7 @@ class RedisOverview:
         found.delayed, found.due = int(said[0]), float(said[1])
         found.ready = dict(zip(pools, map(int, said[2:]), strict=True))
 
-    async def _states(self, names: Sequence[str]) -> list[ContextState]:
+    async def _states(self, found: Overview, names: Sequence[str]) -> list[ContextState]:
         if names:
             said = []
             for at in range(0, len(names), 64):
@@ -146,11 +149,13 @@ class RedisOverview:
         else:
             said, seen = [], set()
             async for one in self._pages(partial(self._client.call, "opened")):
-                if one[0] not in seen:
-                    seen.add(one[0])
-                    said.append(one)
-                if len(said) >= MOST:
+                if one[0] in seen:
+                    continue
+                if len(said) == MOST:
+                    found.whole = False
                     break
+                seen.add(one[0])
+                said.append(one)
         return [
             ContextState(name.decode(), plan.decode(), stage.decode(), taken, open_, leased, waiting, bool(child))
             for name, plan, stage, taken, open_, leased, waiting, child in said
