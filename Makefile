@@ -87,9 +87,10 @@ format: $(STAMP)  ## sort imports and format, in place
 	@$(PY) -m ruff format
 
 .PHONY: docs
-docs: $(STAMP)  ## make docs/redis.md and docs/dataflow.md out of the code (ARGS=--measure measures figures of the former again)
+docs: $(STAMP)  ## make docs/redis.md, docs/dataflow.md and docs/metrics.md out of the code (ARGS=--measure measures the first one anew)
 	@PYTHONPATH=. $(PY) tools/redis_doc.py $(ARGS)
 	@$(PY) tools/dataflow_doc.py
+	@PYTHONPATH=. $(PY) tools/metrics_doc.py
 
 .PHONY: bench
 bench: $(STAMP)  ## measure in memory (ARGS="--help") and over a store (STORE="--help") beside others; given one, that

@@ -73,7 +73,8 @@ def dev_up() -> list[str]:
     tool = cluster_beside()
     if tool is None:
         raise Missing("there is no throwaway cluster here: say where its program is with CLUSTER_TOOL")
-    run(tool, "up", quiet=True)
+    if not re.search(r"^node:\n(?:  .* running .*\n)+  KUBECONFIG=", run(tool, "status", quiet=True), re.MULTILINE):
+        run(tool, "up", quiet=True)  # starts what does not run; what does is better left alone
     for name, value in re.findall(r"^export (\w+)=(.*)$", run(tool, "env", quiet=True), re.MULTILINE):
         os.environ[name] = value.replace('"$PATH"', os.environ["PATH"]).strip("'").replace("':", ":")
     made = builder("cluster")

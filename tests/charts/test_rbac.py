@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.charts.rendering import CHART, NAMES, NAMESPACE, objects
+from tests.charts.rendering import CHART, NAMES, NAMESPACE, named, objects
 from tests.charts.rendering import with_values as rendered
 
 GOLDEN = CHART.parent.parent / "tests" / "charts" / "golden" / "rbac.json"
@@ -79,7 +79,22 @@ def test_nothing_is_bound_to_workers(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_rights_over_all_namespaces_are_asked_for(name: str) -> None:
     wide = [one["metadata"]["name"] for one in objects(name, "ClusterRoleBinding")]
-    assert wide == ([f"{NAMESPACE}-tidemill-operator"] if name == "cluster-wide" else [])
+    asks = [f"{NAMESPACE}-tidemill-api"] if name in ("cluster-wide", "hardened", "monitoring") else []
+    acts = [f"{NAMESPACE}-tidemill-api-objects", f"{NAMESPACE}-tidemill-operator"] if name == "cluster-wide" else []
+    assert sorted(wide) == sorted(asks + acts)
+
+
+def test_the_api_may_ask_about_rights_and_has_few_itself() -> None:
+    found = objects("hardened")
+    bound = {
+        one["roleRef"]["name"]
+        for one in found
+        if one["kind"] in ("RoleBinding", "ClusterRoleBinding")
+        if one["subjects"][0]["name"] == "tidemill-api"
+    }
+    assert bound == {"system:auth-delegator", f"{NAMESPACE}-tidemill-api"}
+    [rule] = named(found, "Role", f"{NAMESPACE}-tidemill-api")["rules"]
+    assert spelt(rule) == "tidemill.alt/dataflows, tidemill.alt/dataflowruns: get patch"
 
 
 def test_each_watched_namespace_has_a_role_and_no_other() -> None:

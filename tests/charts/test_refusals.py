@@ -58,6 +58,7 @@ REFUSED = {
         "images.allowMutableTags",
     ),
     "F8 the same of the store": (["store.bundled.image.tag=latest"], "store.bundled.image.tag", "digest"),
+    "tokens in the clear": (["api.enabled=true"], "api.enabled needs a certificate", "api.tls.existingSecret"),
     "no store at all": (["store.bundled.enabled=false"], "there is no store", "store.external.enabled"),
     "two stores": (["store.external.enabled=true"], "store.bundled.enabled and store.external.enabled", "choose one"),
     "an external store without an address": ([*EXTERNAL], "store.external needs existingSecret", '"url"'),

@@ -12,6 +12,7 @@ import yaml
 from tests.charts.rendering import CHART, NAMES, NAMESPACE, SCENARIOS, containers, helm, named, objects, pods, text
 from tests.charts.rendering import with_values as rendered
 from tidemill.backends.redis.checks import commands
+from tidemill_operator.api.settings import ApiSettings
 from tidemill_operator.settings import Settings
 from tools.chart import KUBERNETES
 
@@ -80,7 +81,7 @@ def test_every_pod_meets_the_restricted_standard_and_more(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_only_those_have_a_token_who_talk_to_the_api_server(name: str) -> None:
     mounted = {what for what, pod in pods(objects(name)) if pod.get("automountServiceAccountToken", True)}
-    assert {what.rpartition("-")[2] for what in mounted} <= {"operator", "test"}
+    assert {what.rpartition("-")[2] for what in mounted} <= {"operator", "api", "test"}
     assert all(one["automountServiceAccountToken"] is False for one in objects(name, "ServiceAccount"))
 
 
@@ -112,9 +113,7 @@ def test_images_have_a_version_and_no_host_that_nobody_chose(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_environment_of_the_operator_are_its_settings(name: str) -> None:
-    [operator] = objects(name, "Deployment")
-    [container] = containers(operator["spec"]["template"]["spec"])
-    said = {one["name"]: one.get("value", "from the field") for one in container["env"]}
+    said = environment(name, "operator")
     fields = {f"TIDEMILL_{field.upper()}" for field in Settings.model_fields}
     assert set(said) <= fields
     assert "TIDEMILL_STORE" not in said
@@ -122,6 +121,27 @@ def test_the_environment_of_the_operator_are_its_settings(name: str) -> None:
     settings = Settings.read(known)
     assert settings.clusterwide == (name == "cluster-wide")
     assert settings.store_secret == text_of_secret(name)
+
+
+@pytest.mark.parametrize("name", ["cluster-wide", "hardened"])
+def test_the_environment_of_the_api_are_its_settings(name: str) -> None:
+    said = environment(name, "api")
+    assert set(said) <= {f"TIDEMILL_{field.upper()}" for field in ApiSettings.model_fields}
+    known = {variable: value for variable, value in said.items() if variable != "TIDEMILL_STORE_FILE"}
+    settings = ApiSettings.read(known)
+    assert settings.namespaces == ([] if name == "cluster-wide" else [NAMESPACE])
+    assert bool(settings.certificate) == (name == "hardened")
+
+
+def environment(name: str, component: str) -> dict[str, str]:
+    """The environment of the operator or the API in a scenario."""
+    [found] = [
+        one
+        for one in objects(name, "Deployment")
+        if one["metadata"]["labels"]["app.kubernetes.io/component"] == component
+    ]
+    [container] = containers(found["spec"]["template"]["spec"])
+    return {one["name"]: one.get("value", "from the field") for one in container["env"]}
 
 
 def text_of_secret(name: str) -> str:

@@ -98,8 +98,8 @@ annotations:
 
 {{/* Labels that the operator gives to pods of workers. */}}
 {{- define "tidemill.worker.selector" -}}
-app.kubernetes.io/name: tidemill
-app.kubernetes.io/component: worker
+app.kubernetes.io/name: tidemill-worker
+app.kubernetes.io/managed-by: tidemill-operator
 {{- end }}
 
 {{- define "tidemill.store.name" -}}{{ include "tidemill.fullname" . }}-store{{- end }}
