@@ -21,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from tools import dffml_sources
 from tools.dffml_sources import Example, examples
 
 TYPED = "Data flow is awesome\n"
@@ -76,10 +77,10 @@ def _done(words: list[str], place: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(place), "PYTHONWARNINGS": "ignore"}
     try:
         return subprocess.run(
-            words, cwd=place, env=environment, input=TYPED, capture_output=True, text=True, timeout=120, check=False
+            words, cwd=place, env=environment, input=TYPED, capture_output=True, text=True, timeout=60, check=False
         )
     except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(words, 1, "", "it did not end within two minutes")
+        return subprocess.CompletedProcess(words, 1, "", "it did not end within a minute")
 
 
 def _tests(example: Example, place: Path) -> list[Verdict]:
@@ -119,8 +120,10 @@ def main() -> int:
     parser.add_argument("checkout", type=Path)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--only", default="")
+    parser.add_argument("--with", dest="package", default="tidemill", choices=["tidemill", "dffml"])
     parser.add_argument("--verbose", action="store_true", help="say why an example failed")
     said = parser.parse_args()
+    dffml_sources.PACKAGE = said.package
     verdicts = []
     for example in examples(said.checkout):
         if said.only in example.name:

@@ -53,7 +53,7 @@ OTHER = re.compile(
 
 TABLE = """\
 >>> import asyncio as _asyncio
->>> from tidemill import SqliteDatabase as _Database
+>>> from %s import SqliteDatabase as _Database
 >>> async def _prepare():
 ...     async with _Database(filename="examples.db") as database, database() as context:
 ...         columns = {"key": "INTEGER NOT NULL PRIMARY KEY", "firstName": "text", "lastName": "text", "age": "int"}
@@ -80,8 +80,14 @@ class Example:
     printed: tuple[str, ...] = ()
 
 
+PACKAGE = "tidemill"
+"""What is imported in place of dffml; `tools.dffml_examples` may say dffml itself."""
+
+
 def changed(text: str) -> str:
     """Return a program with ``tidemill`` in place of ``dffml`` where it is imported, and nothing else changed."""
+    if PACKAGE == "dffml":
+        return text
 
     def line(found: re.Match[str]) -> str:
         before, verb, rest = found["before"], found["verb"], found["rest"]
@@ -135,7 +141,7 @@ def _doctests(checkout: Path, path: Path) -> Iterator[Example]:
             text = ast.get_docstring(node)
             if text and ">>>" in text and not OTHER.search(text):
                 name = getattr(node, "name", "module")
-                table = TABLE % ROWS.get(name, []) if place.endswith("operation/db.py") else ""
+                table = TABLE % (PACKAGE, ROWS.get(name, [])) if place.endswith("operation/db.py") else ""
                 yield Example(f"{place}:{name}", "doctest", "doctest.txt", {"doctest.txt": table + changed(text)})
 
 

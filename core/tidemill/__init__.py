@@ -18,6 +18,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tidemill import noasync as noasync
     from tidemill.dffml import *  # noqa: F403  # all that it has is public here
     from tidemill.errors import (
         ContextClosed,

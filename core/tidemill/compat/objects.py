@@ -117,8 +117,8 @@ class BaseDataFlowFacilitatorObject(
 
     CONTEXT: ClassVar[Any] = None
 
-    def __init__(self, config: Any = None) -> None:
-        BaseConfigurable.__init__(self, config)
+    def __init__(self, config: Any = None, **fields: Any) -> None:
+        BaseConfigurable.__init__(self, config, **fields)
         if type(self).CONTEXT is None:
             said = f"{type(self).__qualname__} has no CONTEXT: the class of what a call of it gives"
             raise TidemillError(said, reason="PropertyMissing")

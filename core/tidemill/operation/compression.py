@@ -11,7 +11,7 @@ import bz2
 import gzip
 import lzma
 import shutil
-from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from tidemill.model.definition import Definition
@@ -19,11 +19,14 @@ from tidemill.runtime.decorator import op
 
 __all__ = ["bz2_compress", "bz2_decompress", "gz_compress", "gz_decompress", "xz_compress", "xz_decompress"]
 
-Open = Callable[..., Any]
+
+def _pack(source: str, target: str, module: ModuleType) -> None:
+    with open(source, "rb") as read, module.open(target, "wb") as written:
+        shutil.copyfileobj(read, written)
 
 
-def _copy(source: str, opened: Open, target: str, created: Open) -> None:
-    with opened(source, "rb") as read, created(target, "wb") as written:
+def _unpack(source: str, target: str, module: ModuleType) -> None:
+    with module.open(source, "rb") as read, open(target, "wb") as written:
         shutil.copyfileobj(read, written)
 
 
@@ -31,7 +34,7 @@ def _file(kind: str, extension: str) -> Definition:
     return Definition(name=f"{kind}_{extension}_file_path", primitive="str")
 
 
-def _compressing(extension: str, packed: Open) -> Any:
+def _compressing(extension: str, module: ModuleType) -> Any:
     @op(
         name=f"{extension}_compress",
         inputs={
@@ -42,13 +45,13 @@ def _compressing(extension: str, packed: Open) -> Any:
     )
     async def compress(input_file_path: str, output_file_path: str) -> dict[str, Any]:
         """Compress a file into another, whose path is returned."""
-        await asyncio.to_thread(_copy, input_file_path, open, output_file_path, packed)
+        await asyncio.to_thread(_pack, input_file_path, output_file_path, module)
         return {"output_path": output_file_path}
 
     return compress
 
 
-def _decompressing(extension: str, packed: Open) -> Any:
+def _decompressing(extension: str, module: ModuleType) -> Any:
     @op(
         name=f"{extension}_decompress",
         inputs={
@@ -59,12 +62,12 @@ def _decompressing(extension: str, packed: Open) -> Any:
     )
     async def decompress(input_file_path: str, output_file_path: str) -> dict[str, Any]:
         """Decompress a file into another, whose path is returned."""
-        await asyncio.to_thread(_copy, input_file_path, packed, output_file_path, open)
+        await asyncio.to_thread(_unpack, input_file_path, output_file_path, module)
         return {"output_path": output_file_path}
 
     return decompress
 
 
-gz_compress, gz_decompress = _compressing("gz", gzip.open), _decompressing("gz", gzip.open)
-bz2_compress, bz2_decompress = _compressing("bz2", bz2.open), _decompressing("bz2", bz2.open)
-xz_compress, xz_decompress = _compressing("xz", lzma.open), _decompressing("xz", lzma.open)
+gz_compress, gz_decompress = _compressing("gz", gzip), _decompressing("gz", gzip)
+bz2_compress, bz2_decompress = _compressing("bz2", bz2), _decompressing("bz2", bz2)
+xz_compress, xz_decompress = _compressing("xz", lzma), _decompressing("xz", lzma)

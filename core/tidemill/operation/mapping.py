@@ -71,7 +71,7 @@ def mapping_extract_value(mapping: Any, traverse: Sequence[str]) -> dict[str, An
     try:
         return {"value": traverse_get(mapping, *keys)}
     except (KeyError, IndexError, TypeError) as error:
-        hint = did_you_mean(str(keys[0]), map(str, mapping)) if keys else "because the path is empty"
+        hint = did_you_mean(str(keys[0]), map(str, mapping))
         raise InvalidInput(f"there is nothing at {shown(keys)} in the mapping {hint}", reason="KeyMissing") from error
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -160,6 +161,7 @@ def _hints(cls: Any) -> dict[str, Any]:
 
 def _converted(cls: Any, name: str, hint: Any, value: Any) -> Any:
     """Return a value as its field has it, where plain data can say it: words for numbers, paths, nested fields."""
+    hint = _without_none(hint)
     if _is_nested(value):
         inner = plain_fields(value["config"])
         if not inner:
@@ -173,6 +175,12 @@ def _converted(cls: Any, name: str, hint: Any, value: Any) -> Any:
     if isinstance(value, str) and hint in (int, float, bool, Path):
         return _read(cls, name, typing.cast("type", hint), value)
     return value
+
+
+def _without_none(hint: Any) -> Any:
+    others = [one for one in typing.get_args(hint) if one is not type(None)]
+    is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    return others[0] if is_union and len(others) == 1 else hint
 
 
 def _read(cls: Any, name: str, hint: type, text: str) -> Any:

@@ -147,7 +147,7 @@ class OperationImplementation(_Stacked):
     @classmethod
     def withconfig(cls, config: Any) -> OperationImplementation:
         """Return an implementation with this configuration; fields that are nested are taken out (`plain_fields`)."""
-        return cls(plain_fields(config) if isinstance(config, Mapping) else config)
+        return cls(plain_fields(config) or None if isinstance(config, Mapping) else config)
 
 
 def isopimp(item: Any) -> bool:
