@@ -13,7 +13,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
-from tidemill.errors import ContextClosed, StoreError, StoreUnavailable, TidemillError
+from tidemill.errors import StoreError, StoreUnavailable, TidemillError
 from tidemill.formats.inputs import InputSet
 from tidemill.orchestrator.input_sets import closing
 from tidemill.orchestrator.outcome import Outcome
@@ -81,7 +81,7 @@ def named_sets(sets: Sequence[InputSet]) -> dict[str, InputSet]:
 
 
 class ServedFlow:
-    """One channel, and its data flow as it is being run. ``problem`` says why it is not, if it is not."""
+    """One channel, and its data flow as it is being run."""
 
     def __init__(self, channel: Channel, plan: Plan, orchestrator: Running, gate: Gate, limits: ServingLimits) -> None:
         self.channel = channel
@@ -90,9 +90,15 @@ class ServedFlow:
         self.gate = gate
         self.limits = limits
         self.intake = Intake(channel, plan, contexts=limits.contexts)
-        self.problem = "it has not been opened yet"
+        self._problem = "it has not been opened yet"
         self._octx: OrchestratorContext | None = None
         self._runs: set[asyncio.Task[Any]] = set()
+
+    @property
+    def problem(self) -> str:
+        """Why the data flow cannot be run now, "" if it can."""
+        crash = self._octx.crash if self._octx is not None else None
+        return self._problem if crash is None else f"it has broken down: {crash}"
 
     # -- open and kept open -------------------------------------------------------------------------------------------
 
@@ -104,7 +110,7 @@ class ServedFlow:
             try:
                 with _named(self.orchestrator):
                     async with self.orchestrator(self.channel.dataflow) as octx:
-                        self._octx, self.problem, tries = octx, "", 0
+                        self._octx, self._problem, tries = octx, "", 0
                         if not began.done():
                             began.set_result(None)
                         await self._watch(octx)
@@ -112,7 +118,7 @@ class ServedFlow:
                 if not began.done():
                     began.set_exception(error)
                     return
-                self.problem = str(error)
+                self._problem = str(error)
                 _log.warning("the data flow at %s is away: %s", self.channel.path, error)
             finally:
                 self._octx = None
@@ -129,9 +135,9 @@ class ServedFlow:
             backend: Any = getattr(octx, "backend", None)
             if hasattr(backend, "client"):
                 problem = await self._away(backend)
-                if problem != self.problem:
+                if problem != self._problem:
                     _log.warning("the data flow at %s: %s", self.channel.path, problem or "the store is back")
-                self.problem = problem
+                self._problem = problem
         raise octx.crash
 
     async def _away(self, backend: Any) -> str:
@@ -195,11 +201,11 @@ class ServedFlow:
 
     def ready(self) -> OrchestratorContext:
         """Return the context in which it is run. Raises `StoreUnavailable`, `TidemillError` (NotReady)."""
-        octx = self._octx
+        octx, problem = self._octx, self.problem
         if octx is None or octx.crash is not None:
-            raise TidemillError(f"the data flow cannot be run now: {self.problem or 'it has ended'}", reason="NotReady")
-        if self.problem:
-            raise StoreUnavailable(self.problem)
+            raise TidemillError(f"the data flow cannot be run now: {problem or 'it has ended'}", reason="NotReady")
+        if problem:
+            raise StoreUnavailable(problem)
         return octx
 
     async def settled(self) -> None:
@@ -217,8 +223,10 @@ class ServedFlow:
                     async for outcome in outcomes:
                         self._tell(outcome)
                         yield outcome.name, outcome
-            except ContextClosed as error:
-                raise TidemillError(f"the data flow was closed meanwhile: {self.problem}", reason="NotReady") from error
+            except Exception as error:
+                if octx.crash is None:
+                    raise
+                raise TidemillError(f"the data flow was given up meanwhile: {error}", reason="NotReady") from error
 
     def _tell(self, outcome: Outcome) -> None:
         """Log a failure: who asked is not told what it was made from."""
