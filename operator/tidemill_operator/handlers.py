@@ -24,6 +24,9 @@ __all__ = ["LEASES", "Seen", "watch"]
 LEASES = "leases"
 """What the watch of the Lease is called for the canary."""
 
+ENDING = 5.0
+"""Seconds that kopf has to end."""
+
 Seen = Callable[[str, dict[str, Any], bool], None]
 """Is told of an object: its plural, its metadata, and whether it is gone."""
 
@@ -101,7 +104,7 @@ async def watch(ours: Settings, cluster: Cluster, canary: Canary, seen: Seen, re
     _configured(settings, ours)
     settings.watching.label_selectors["apps", "v1", "deployments"] = "app.kubernetes.io/managed-by=tidemill-operator"
     logging.getLogger("kopf").setLevel(logging.WARNING)
-    await kopf.operator(
+    tasks = await kopf.spawn_tasks(
         registry=_registered(ours, cluster, canary, seen),
         settings=settings,
         clusterwide=ours.clusterwide,
@@ -110,3 +113,11 @@ async def watch(ours: Settings, cluster: Cluster, canary: Canary, seen: Seen, re
         ready_flag=ready,
         stop_flag=asyncio.Event(),  # who cancels ends it; signals are not its business
     )
+    try:  # not `kopf.run_tasks`: that cancels every task of the process, whoever began it
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=ENDING)

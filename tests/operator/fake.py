@@ -5,6 +5,7 @@ What it does not do (schemas, defaults, garbage collection, rights) is tried aga
 """
 
 import asyncio
+import contextlib
 import copy
 import json
 import re
@@ -46,6 +47,8 @@ class FakeAPI:
         self.refuse: Callable[[str, str], int | None] = lambda verb, path: None
         self.raw: dict[Key, bytes] = {}
         self.deaf: set[str] = set()
+        self.users: dict[str, str] = {}
+        self.allow: Callable[[str, dict[str, str]], bool] = lambda user, asked: True
         self._version = 0
         self._events: list[tuple[int, str, str, dict[str, Any]]] = []
         self._changed = asyncio.Condition()
@@ -122,6 +125,8 @@ class FakeAPI:
         status = self.refuse(request.method, request.path)
         if status is not None:
             return _failure(status, "Refused" if status != 409 else "Conflict", "refused by the test")
+        if request.path.endswith("reviews"):
+            return web.json_response(self._reviewed(request.path, body), status=201)
         found = PATH.match(request.path)
         if found is None or found["plural"] not in SERVED.get(found["group"] or "", {}).get(found["version"], {}):
             return _discovery(request.path)
@@ -132,6 +137,17 @@ class FakeAPI:
             return web.json_response(self._changed_by(request, key, found["sub"], body))
         except _Refused as error:
             return _failure(error.status, error.reason, f"{request.method} {request.path}: {error.reason}")
+
+    def _reviewed(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Say who has a token, or whether somebody may do something."""
+        spec = body["spec"]
+        if path.endswith("tokenreviews"):
+            name = self.users.get(spec["token"])
+            user = {"user": {"username": name, "groups": ["system:authenticated"]}} if name else {}
+            status = {"authenticated": bool(name), **user, "audiences": spec.get("audiences", [])}
+        else:
+            status = {"allowed": self.allow(spec["user"], spec["resourceAttributes"])}
+        return {**body, "status": status}
 
     async def _read(self, request: web.Request, key: Key) -> web.StreamResponse:
         bare = "PartialObjectMetadata" in request.headers.get("Accept", "")
@@ -165,6 +181,11 @@ class FakeAPI:
     async def _watch(self, request: web.Request, key: Key) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
+        with contextlib.suppress(ConnectionResetError):  # who watched has gone
+            await self._tell_of(request, key, response)
+        return response
+
+    async def _tell_of(self, request: web.Request, key: Key, response: web.StreamResponse) -> None:
         since = int(request.query.get("resourceVersion") or 0)
         while True:
             for version, plural, event, one in list(self._events):

@@ -91,7 +91,7 @@ def app_of(service: Service) -> web.Application:
         ("POST", "/resume", "update", routes.resumed),
         ("POST", "/cancel", "update", routes.ended),
     ):
-        app.router.add_route(method, BASE + path, _Allowed(service, verb, handler))
+        app.router.add_route(method, BASE + path, _Allowed(service, verb, handler).answer)
     return app
 
 
@@ -155,7 +155,8 @@ class _Allowed:
         self._verb = verb
         self._handler = handler
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer, or raise `AccessError`."""
         service, said = self._service, request.match_info
         user: User = await service.access.user(request.headers.get("Authorization", ""))
         service.access.admit(user)

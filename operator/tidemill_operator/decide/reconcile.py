@@ -311,8 +311,14 @@ def _posts(seen: Observed, status: Mapping[str, Any]) -> tuple[Post, ...]:
         if one["reason"] in _UNTOLD or (kind == "Suspended" and one["status"] == "False" and not old):
             continue
         bad = one["reason"] in _BAD or (kind in ("Accepted", "Succeeded") and one["status"] == "False")
-        found.append(Post("Warning" if bad else "Normal", one["reason"], one["message"] or _TOLD[kind]))
+        found.append(Post("Warning" if bad else "Normal", one["reason"], one["message"] or _told(one)))
     return tuple(found)
+
+
+def _told(one: Mapping[str, Any]) -> str:
+    if one["type"] == "Suspended" and one["status"] == "False":
+        return "what was suspended goes on"
+    return _TOLD[one["type"]]
 
 
 _TOLD = {

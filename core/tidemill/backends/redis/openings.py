@@ -51,7 +51,7 @@ class RedisOpenings:
 
     async def groups_of(self, names: Sequence[str]) -> list[str]:
         """Return the group of each of these contexts; nothing of those that have none, or are not known."""
-        found = await self._client.redis.hmget(self._client.key("grouped"), list(names)) if names else []
+        found = await self._client.redis.hmget(self._client.key("grouped", ""), list(names)) if names else []
         return [(one or b"").decode() for one in found]
 
     async def opened(self, group: str, sets: Sequence[tuple[str, str]]) -> None:

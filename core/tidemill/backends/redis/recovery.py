@@ -57,4 +57,4 @@ class RedisRecovery:
 
     async def epoch(self) -> int:
         """Return the epoch of the store."""
-        return int(await self._client.redis.get(self._client.key("epoch")) or 0)
+        return int(await self._client.redis.get(self._client.key("epoch", "")) or 0)
