@@ -7,6 +7,7 @@ place, is in docs/dffml.md.
 from tidemill.compat.archives import (
     create_archive_dataflow,
 )
+from tidemill.compat.commands import CMD, Arg, CMDConfig, CMDOutputOverride, DisplayHelp, parse_unknown
 from tidemill.compat.concurrent import (
     AsyncContextManagerList,
     AsyncContextManagerListContext,
@@ -208,6 +209,7 @@ from tidemill.util.entrypoint import (
 )
 
 __all__ = [
+    "CMD",
     "GENERIC",
     "MAPPING",
     "MAPPING_KEY",
@@ -216,6 +218,7 @@ __all__ = [
     "MODE_BITS_SECURE",
     "AcceptUserInput",
     "AcceptUserInputContext",
+    "Arg",
     "AsyncContextManagerList",
     "AsyncContextManagerListContext",
     "AsyncTestCase",
@@ -247,6 +250,8 @@ __all__ = [
     "BaseOrchestratorContext",
     "BaseRedundancyChecker",
     "BaseRedundancyCheckerContext",
+    "CMDConfig",
+    "CMDOutputOverride",
     "Condition",
     "Conditions",
     "ConfigLoaders",
@@ -254,6 +259,7 @@ __all__ = [
     "DataToPrint",
     "DatabaseQueryConfig",
     "DefinitionNotFoundInDataFlow",
+    "DisplayHelp",
     "Entrypoint",
     "EvaluatedStr",
     "GetMultiConfig",
@@ -335,6 +341,7 @@ __all__ = [
     "non_existant_tempfile",
     "opimp_name",
     "opwraped_in",
+    "parse_unknown",
     "parser_helper",
     "pip_install",
     "prepend_to_path",

@@ -22,8 +22,10 @@ __all__ = [
     "as_config",
     "config",
     "field",
+    "hints_of",
     "make_config",
     "plain_fields",
+    "without_none",
 ]
 
 Class = TypeVar("Class", bound=type)
@@ -148,11 +150,12 @@ def _asdict(self: Any) -> dict[str, Any]:
 
 
 def _fromdict(cls: Any, /, **said: Any) -> Any:
-    hints = _hints(cls)
+    hints = hints_of(cls)
     return cls(**{name: _converted(cls, name, hints.get(name), value) for name, value in said.items()})
 
 
-def _hints(cls: Any) -> dict[str, Any]:
+def hints_of(cls: Any) -> dict[str, Any]:
+    """Return the types of the fields of a configuration, as far as they are there when a program runs."""
     try:
         return typing.get_type_hints(cls)
     except (NameError, TypeError):  # a type that is only there for type checkers
@@ -161,7 +164,7 @@ def _hints(cls: Any) -> dict[str, Any]:
 
 def _converted(cls: Any, name: str, hint: Any, value: Any) -> Any:
     """Return a value as its field has it, where plain data can say it: words for numbers, paths, nested fields."""
-    hint = _without_none(hint)
+    hint = without_none(hint)
     if _is_nested(value):
         inner = plain_fields(value["config"])
         if not inner:
@@ -177,7 +180,8 @@ def _converted(cls: Any, name: str, hint: Any, value: Any) -> Any:
     return value
 
 
-def _without_none(hint: Any) -> Any:
+def without_none(hint: Any) -> Any:
+    """Return X for ``X | None``, and any other type as it is."""
     others = [one for one in typing.get_args(hint) if one is not type(None)]
     is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     return others[0] if is_union and len(others) == 1 else hint

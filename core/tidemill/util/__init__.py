@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-_MODULES = ("asynchelper", "asynctestcase", "data", "entrypoint", "os", "subprocess")
+_MODULES = ("asynchelper", "asynctestcase", "cli", "data", "entrypoint", "os", "subprocess")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,1 @@
+"""DFFML's import path ``dffml.util.cli``."""
