@@ -68,8 +68,8 @@ def kind_up() -> list[str]:
     return []
 
 
-def dev_up() -> list[str]:
-    """Start the throwaway cluster, give it the images, and return what helm is told besides."""
+def dev_cluster() -> str:
+    """Start the throwaway cluster, have helm and kubectl mean it, and return its program."""
     tool = cluster_beside()
     if tool is None:
         raise Missing("there is no throwaway cluster here: say where its program is with CLUSTER_TOOL")
@@ -77,6 +77,12 @@ def dev_up() -> list[str]:
         run(tool, "up", quiet=True)  # starts what does not run; what does is better left alone
     for name, value in re.findall(r"^export (\w+)=(.*)$", run(tool, "env", quiet=True), re.MULTILINE):
         os.environ[name] = value.replace('"$PATH"', os.environ["PATH"]).strip("'").replace("':", ":")
+    return tool
+
+
+def dev_up() -> list[str]:
+    """Start the throwaway cluster, give it the images, and return what helm is told besides."""
+    tool = dev_cluster()
     made = builder("cluster")
     build(made, list(IMAGES))
     run(tool, "load-image", "redis:7", *(f"{made.prefix}{name}:{version()}" for name in IMAGES), quiet=True)
@@ -137,10 +143,10 @@ def down(cluster: str) -> None:
     if cluster == "kind":
         run("kind", "delete", "cluster", "--name", NAME)
         return
-    besides: list[str] = []
-    step("cluster", lambda: besides.extend(dev_up()))
+    tool = dev_cluster()
     run("kubectl", "-n", NAMESPACE, "delete", "dataflows,dataflowruns", "--all", "--timeout=60s")
     run(program("helm"), "uninstall", NAME, "--namespace", NAMESPACE, "--wait")
+    run(tool, "node-exec", "rm", "-rf", FOLDER)
 
 
 def main() -> int:
