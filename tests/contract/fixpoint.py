@@ -56,6 +56,7 @@ class Model:
     failures: set[str] = field(default_factory=set)
     mappings: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = field(default_factory=list)
     children: "list[Model]" = field(default_factory=list)
+    held: list[tuple[str, Op, Combination]] = field(default_factory=list)
     visible: list[Datum] = field(default_factory=list)
 
     @property
@@ -138,16 +139,34 @@ class Model:
         self.sets[who] = (op, inputs)
         if len(self.sets) > limit:
             raise TooBig
+        if op.forwards:
+            self.held.append((who, op, inputs))
+        else:
+            self.become(who, op, inputs, (), limit)
+        return True
+
+    def release(self, limit: int) -> bool:
+        """Run the child contexts that wait until nothing else can give what they are to have, too; say whether there
+        were any."""
+        held, self.held = self.held, []
+        known = sorted(self.items, key=lambda item: item.key)
+        for who, op, inputs in held:
+            assert op.rule.child is not None
+            given = [forwarded(op.rule.child, item) for item in known if item.definition in op.forwards]
+            self.become(who, op, inputs, given, limit)
+        return bool(held)
+
+    def become(self, who: str, op: Op, inputs: Combination, given: Iterable[Seed], limit: int) -> None:
+        """Do what an operation does over a combination; ``given`` is forwarded into its child context."""
         values = tuple(item.value for item in inputs)
         number = 0
         if op.rule.child is not None:
-            child = fixpoint(
-                op.rule.child, f"{self.context}/{op.name}/{who}", child_seeds(op.rule.child, values), limit
-            )
+            seeds = (*child_seeds(op.rule.child, values), *given)
+            child = fixpoint(op.rule.child, f"{self.context}/{op.name}/{who}", seeds, limit)
             self.children.append(child)
             if child.failed:
                 self.failures.add(who)
-                return True
+                return
             number = number_of(child.result())
         done = behave(op, values, number)
         if done.failed:
@@ -155,10 +174,9 @@ class Model:
         if op.stage is Stage.OUTPUT:
             if not done.failed:
                 self.mappings.append((op.name, tuple(item.key for item in inputs), self.read(op, values)))
-            return True
+            return
         for emission, mapping in enumerate(done.emissions):
             self.store(op, who, inputs, emission, mapping)
-        return True
 
     def store(self, op: Op, who: str, inputs: Combination, emission: int, mapping: dict[str, Any]) -> None:
         """Add what one emission of a parameter set gives."""
@@ -241,6 +259,7 @@ def fixpoint(flow: Flow, context: str, given: Iterable[Seed], limit: int = 150) 
                 if op.stage is stage and model.is_open(op):
                     for inputs in list(product(*[model.candidates(op, param) for param in op.params])):
                         moved |= model.run(op, inputs, limit)
+            moved = moved or model.release(limit)
             if not moved:
                 due = model.due(stage)
                 model.defaults |= due
@@ -252,6 +271,18 @@ def child_seeds(child: Flow, values: tuple[int, ...]) -> tuple[Seed, ...]:
     """Return the inputs of a child context that is run over these values."""
     names = [one.name for one in child.definitions]
     return tuple(Seed(names[at % len(names)], value) for at, value in enumerate(values))
+
+
+def forwarded(child: Flow, item: Datum) -> Seed:
+    """Return an input of a context as its child context is given it: from where it comes if that is known there."""
+    known = {
+        (source.origin, source.definition or name)
+        for op in child.operations
+        for name, sources in [*((p.definition, p.sources) for p in op.params), *((c, op.gate) for c in op.conditions)]
+        for source in sources
+    }
+    origin = item.origin if (item.origin, item.definition) in known else "seed"
+    return Seed(item.definition, item.value, origin)
 
 
 def givers(flow: Flow, param: Param) -> set[str]:

@@ -119,6 +119,7 @@ class Op:
     retry: int = 0
     validator: bool = False
     concurrency: int | None = None
+    pool: str = "default"
     forwards: tuple[str, ...] = ()
     rule: Rule = field(default_factory=Rule)
 
@@ -133,6 +134,7 @@ class Op:
         said += f" forwards {self.forwards}" * bool(self.forwards) + f" concurrency={self.concurrency}" * bool(
             self.concurrency
         )
+        said += f" in {self.pool}" * (self.pool != "default")
         return f"{said} := {self.rule!r}"
 
 
@@ -197,7 +199,7 @@ def dataflow_of(flow: Flow) -> DataFlow:
                 op.name, {p.name: known[p.definition] for p in op.params}, {n: known[d] for n, d in op.outputs},
                 stage=op.stage, conditions=[known[name] for name in op.conditions], expand=sorted(op.expand),
                 conditions_mode="any" if op.any else "all", retry=op.retry, validator=op.validator,
-                concurrency=op.concurrency,
+                concurrency=op.concurrency, pool=op.pool,
             )
         )  # fmt: skip
         entries[op.name] = InputFlow(

@@ -130,12 +130,12 @@ class Audit:
 
     def _called(self) -> None:
         """Where there is work, somebody is to come who may take it: woken, or busy until now."""
-        alive = [runner for runners in self.shard.of("runners").values() for runner, pool in runners.items() if pool]
-        idle = {runner for runners in self.shard.of("idle").values() for runner, how in runners.items() if how == b"1"}
-        ready = sum(len(entries) for entries in self.shard.of("ready").values())
-        assert not ready or not alive or set(alive) - idle, (
-            f"{ready} wait to be leased, and nobody of {alive} is called"
-        )
+        runners = [one for some in self.shard.of("runners").values() for one in some.items()]
+        for pool, entries in self.shard.of("ready").items():
+            alive = {runner for runner, serves in runners if serves.decode() == pool}
+            idle = {runner for runner, how in self.shard.of("idle").get(pool, {}).items() if how == b"1"}
+            said = f"{len(entries)} wait in the pool {pool} to be leased, and nobody of {alive} is called"
+            assert not alive or alive - idle, said
 
     def _held(self) -> None:
         held = {

@@ -69,8 +69,10 @@ class Faults:
     def kill_woken(self) -> None:
         """A runner dies that has been woken, and has not looked yet."""
         world = self.world
-        idle = world.wire.ask("HGETALL", f"{world.tag}:idle:default")
-        woken = {name.decode() for name, how in zip(idle[::2], idle[1::2], strict=True) if how != b"1"}
+        woken = set[str]()
+        for pool in world.pools:
+            idle = world.wire.ask("HGETALL", f"{world.tag}:idle:{pool}")
+            woken |= {name.decode() for name, how in zip(idle[::2], idle[1::2], strict=True) if how != b"1"}
         for worker in world.workers:
             for at, (_, runner) in enumerate([] if worker.process.dead else worker.runners):
                 if runner.name in woken and self._may_lose(runner.name):
@@ -163,7 +165,6 @@ class Faults:
             submitter.done &= done
             submitter.refused.clear()
             world.schedule.kill(submitter.process)
-            submitter.backend = world.backend(Process(submitter.owner), fresh=True)
             submitter.start()
         workers = RedisWorkers(world.backend(Process("operator"), fresh=False).client)
         number = world.truth.epoch + 1

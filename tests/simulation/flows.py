@@ -12,11 +12,12 @@ from tests.contract.fixpoint import TooBig, fixpoint
 from tests.contract.flows import Defined, Flow, Op, Origin, Param, Rule, Seed, Source
 from tidemill.model.operation import Stage
 
-__all__ = ["flow_of"]
+__all__ = ["flow_of", "pools_of"]
 
 Thing = TypeVar("Thing")
 
 NAMES = "ABCDE"
+POOLS = ("default", "far")
 MOST = 60
 """Parameter sets that a context may come to."""
 
@@ -24,7 +25,7 @@ MOST = 60
 def flow_of(rng: Random) -> Flow:
     """Return a data flow with the inputs of one to three contexts, which are not too big."""
     while True:
-        flow = _Maker(rng, 0).flow()
+        flow = _Maker(rng, 0, POOLS[: 2 if rng.random() < 0.3 else 1]).flow()
         try:
             for at, seeds in enumerate(flow.contexts):
                 fixpoint(flow, f"c{at}", seeds, MOST)
@@ -33,12 +34,23 @@ def flow_of(rng: Random) -> Flow:
         return flow
 
 
+def pools_of(flow: Flow) -> list[str]:
+    """Return the pools of a data flow and of those that run below it; there are always workers of the default one."""
+    below = [pool for op in flow.operations if op.rule.child is not None for pool in pools_of(op.rule.child)]
+    return sorted({"default", *below, *(op.pool for op in flow.operations)})
+
+
 class _Maker:
     """Makes one data flow: the operations first, then where their parameters come from."""
 
-    def __init__(self, rng: Random, depth: int) -> None:
+    def __init__(self, rng: Random, depth: int, pools: Sequence[str]) -> None:
         self.rng = rng
         self.depth = depth
+        self.pools = pools
+        self.below = "k" * depth  # names of operations tell where an input comes from that is forwarded
+        self.checked: str | None = None
+        self.locks = False
+        self.once = set[str]()
         self.names = NAMES[: rng.randint(2, 5)]
         self.ops: list[Op] = []
 
@@ -51,23 +63,28 @@ class _Maker:
     def flow(self) -> Flow:
         """Return the data flow."""
         rng = self.rng
-        checked = rng.choice(self.names) if self.chance(10) else None
-        locks = self.chance(45)
+        checked = self.checked = rng.choice(self.names) if self.chance(10) else None
+        locks = self.locks = self.chance(45)
         definitions = tuple(
             Defined(
                 name,
                 default=rng.randint(0, 3) if self.chance(15) else None,
                 lock=locks and self.chance(45),
-                validate="v" if name == checked else None,
+                validate=f"{self.below}v" if name == checked else None,
                 dedupe=self.chance(8),
             )
             for name in self.names
         )
+        self.once = {defined.name for defined in definitions if defined.dedupe}
         for at in range(rng.randint(2, 6) - self.depth):
-            self.ops.append(self.operation(f"o{at}", Stage.CLEANUP if self.chance(10) else Stage.PROCESSING))
+            self.ops.append(
+                self.operation(f"{self.below}o{at}", Stage.CLEANUP if self.chance(10) else Stage.PROCESSING)
+            )
         if checked:
             rule = Rule(rng.randint(0, 3), (1,), gaps=frozenset(self.some(range(4), 0, 1)))
-            self.ops.append(Op("v", (Param("p0", checked, ()),), (("x", checked),), validator=True, rule=rule))
+            self.ops.append(
+                Op(f"{self.below}v", (Param("p0", checked, ()),), (("x", checked),), validator=True, rule=rule)
+            )
         self.ops = [self.wired(op) for op in self.ops]
         self.ops += [self.reader(at) for at in range(rng.randint(1, 2))]
         many = rng.randint(1, 3) if self.depth == 0 else 0
@@ -96,8 +113,9 @@ class _Maker:
         outputs = tuple((f"x{at}", one) for at, one in enumerate(self.some(later, 1, 2)))
         generator = not down and self.chance(25)
         child = None
-        if not generator and not down and self.depth < 1 and self.chance(10):
-            child = _Maker(rng, self.depth + 1).flow()
+        if not generator and not down and self.depth < 1 and self.chance(12):
+            child = _Maker(rng, self.depth + 1, self.pools).flow()
+        forwards = self.forwards(child)
         rule = Rule(
             constant=0 if down else rng.randint(0, 3),
             weights=tuple(rng.randint(0, 2) for _ in taken),
@@ -115,10 +133,23 @@ class _Maker:
             stage=stage,
             conditions=tuple(sorted(self.some(self.names, 1, 2))) if self.chance(20) else (),
             any=self.chance(50),
-            retry=rng.randint(2, 3) if self.chance(30) else 0,
+            retry=rng.randint(2, 3) if self.chance(30) and not forwards else 0,
+            forwards=forwards,
             concurrency=rng.randint(1, 2) if self.chance(25) else None,
+            pool=rng.choice(self.pools),
             rule=rule,
         )
+
+    def forwards(self, child: Flow | None) -> tuple[str, ...]:
+        """Return what is forwarded into a child. What that has depends on time where parameter sets wait for each
+        other's locks, or are tried again after others have ended."""
+        if child is None or self.locks or not self.chance(50):
+            return ()
+        alike = [
+            one.name for one in child.definitions if one.name in self.names and not one.dedupe and not one.validate
+        ]
+        names = [name for name in alike if name != self.checked and name not in self.once]
+        return tuple(self.some(names, 1, 2)) if names else ()
 
     # -- where things come from -----------------------------------------------------------------------------------
 
@@ -153,4 +184,4 @@ class _Maker:
         names = [self.rng.choice(self.names) for _ in range(2)]
         params = (Param("p0", names[0], self.sources(names[0])),) if how == "values" else ()
         rule = Rule(weights=(1,) * len(params), reads=(how, *names))
-        return Op(f"r{at}", params, stage=Stage.OUTPUT, rule=rule)
+        return Op(f"r{at}", params, stage=Stage.OUTPUT, pool=self.rng.choice(self.pools), rule=rule)

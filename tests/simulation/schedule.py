@@ -70,19 +70,46 @@ class Actor:
         self.process = process
         self.waits: Waits | None = None
         self.future: Any = None
+        self.sleeps = False
         self.run = run
+        self.within: Coroutine[Any, Any, Any] | None = None
         self.over = False
 
     def is_ready(self, now: float) -> bool:
         """Say whether it can move without looking at the store."""
-        return self.process.paused <= now and (self.waits is None or self.waits.until <= now)
+        goes_on = self.future is None or self.sleeps or self.future.done()
+        return goes_on and self.process.paused <= now and (self.waits is None or self.waits.until <= now)
 
 
 class Loop:
-    """As much of an event loop as makes `asyncio.sleep` work: whoever sleeps goes on when it is its turn."""
+    """As much of an event loop as `asyncio.sleep`, futures and tasks need. Whoever sleeps goes on when it is its turn,
+    and a task is one more coroutine of the process that has made it."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: Callable[[Coroutine[Any, Any, None]], Actor]) -> None:
         self.timers: dict[Any, Callable[[], None]] = {}
+        self._start = start
+
+    def create_task(self, run: Coroutine[Any, Any, Any], **_: Any) -> asyncio.Future[Any]:
+        """Let a coroutine move beside the one that calls this."""
+        task = self.create_future()
+
+        async def to_its_end() -> None:
+            try:
+                result = await run
+            except Exception as error:
+                task.set_exception(error)
+            else:
+                task.set_result(result)
+
+        self._start(to_its_end()).within = run
+        return task
+
+    def call_soon(self, call: Callable[..., None], *arguments: Any, context: Any = None) -> None:
+        """Call what has been waiting for a future."""
+        call(*arguments)
+
+    def call_exception_handler(self, about: dict[str, Any]) -> None:
+        """Hear of an error that nobody has asked for; whoever is killed leaves some."""
 
     def create_future(self) -> asyncio.Future[Any]:
         """Return a future of this loop."""
@@ -110,7 +137,8 @@ class Schedule:
         self.actors: list[Actor] = []
         self.events: deque[tuple[Any, ...]] = deque(maxlen=20)
         self.faults: Counter[str] = Counter()
-        self.loop = Loop()
+        self.loop = Loop(self._beside)
+        self._moving: Actor | None = None
         self._exists = exists
 
     def said(self, *event: Any) -> None:
@@ -142,6 +170,8 @@ class Schedule:
             self.actors.remove(actor)
             actor.process.actors.remove(actor)
             actor.run.close()
+            if actor.within is not None:  # it has not begun yet
+                actor.within.close()
 
     # -- moves ------------------------------------------------------------------------------------------------------
 
@@ -168,16 +198,21 @@ class Schedule:
 
     def pass_time(self) -> None:
         """Wind the clock on to when something can happen next."""
-        times = [max(a.process.paused, a.waits.until if a.waits is not None else 0.0) for a in self.actors]
+        times = [
+            max(a.process.paused, a.waits.until if a.waits is not None else 0.0)
+            for a in self.actors
+            if a.future is None or a.sleeps or a.future.done()
+        ]
         soonest = min(times, default=NEVER)
         assert soonest < NEVER, "everybody waits for something that nobody will do"
         self.now = max(self.now, soonest)
 
     def _move(self, actor: Actor) -> None:
         actor.waits = None
-        if actor.future is not None:
+        if actor.sleeps:
             self.loop.timers[actor.future]()
-            actor.future = None
+        actor.future, actor.sleeps = None, False
+        self._moving = actor
         try:
             said = actor.run.send(None)
         except StopIteration:
@@ -186,4 +221,9 @@ class Schedule:
         if isinstance(said, Waits):
             actor.waits = said
         elif said is not None:
-            actor.future = said
+            actor.future, actor.sleeps = said, said in self.loop.timers
+
+    def _beside(self, run: Coroutine[Any, Any, None]) -> Actor:
+        """Start a task of the process that moves now."""
+        assert self._moving is not None
+        return self.start(self._moving.process, f"{self._moving.name}'s", run)

@@ -1,5 +1,9 @@
 """Whoever submits contexts in the simulation: opens many in one call, adds, closes, cancels, reads endings; forgets
-everything but what it has written down when it dies, and begins again from the top."""
+everything but what it has written down when it dies, and begins again from the top.
+
+It has a mailbox, as everybody who submits: requests and replies of that get lost, and what it has not said when its
+process dies is not said.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,14 @@ from random import Random
 from typing import Any, Protocol
 
 from tests.contract.flows import Flow, Seed, inputs_of
-from tests.simulation.schedule import Process, Schedule, again
+from tests.simulation.schedule import Process, Schedule, again, step, wait
 from tests.simulation.truth import Truth
 from tidemill.backends.redis.backend import RedisBackend
-from tidemill.backends.redis.patience import patiently
 from tidemill.errors import ContextClosed
 from tidemill.networks.backend import Ending
 from tidemill.plan.plan import Plan
 
 __all__ = ["Planned", "Submitter"]
-
-RETENTION = 1e6
 
 
 @dataclass
@@ -42,6 +43,7 @@ class World(Protocol):
     schedule: Schedule
     truth: Truth
 
+    def backend(self, process: Process, *, fresh: bool) -> RedisBackend: ...
     def plan_of(self, flow: Flow) -> Plan: ...
     def ended(self, context: str, ending: Ending, raw: bytes | None) -> None: ...
 
@@ -49,12 +51,10 @@ class World(Protocol):
 class Submitter:
     """One who submits. ``done`` is what it has written down: whose endings it has."""
 
-    def __init__(self, world: World, owner: str, planned: Sequence[Planned], backend: RedisBackend) -> None:
+    def __init__(self, world: World, owner: str, planned: Sequence[Planned]) -> None:
         self.world = world
         self.owner = owner
         self.planned = {one.name: one for one in planned}
-        self.backend = backend
-        self.process = Process(owner)
         self.done: set[str] = set()
         self.finished = False
         self.refused: set[str] = set()
@@ -64,12 +64,14 @@ class Submitter:
         """Begin from the top."""
         self.finished = False
         self.process = Process(self.owner)
+        self.backend = self.world.backend(self.process, fresh=True)
+        self.backend.mail.crashed = _crashed
         self.world.schedule.start(self.process, self.owner, self._run())
 
     async def _run(self) -> None:
-        rng = self.world.rng
+        rng, backend = self.world.rng, self.backend
         for one in self.planned.values():
-            await again(partial(self.backend.publish, self.world.plan_of(one.flow)))
+            await backend.publish(self.world.plan_of(one.flow))
         missing = [one for one in self.planned.values() if one.name not in self.done]
         steps: list[list[Any]] = []
         while missing:
@@ -79,25 +81,36 @@ class Submitter:
             for one in batch:
                 if one.portions and rng.random() < 0.5:
                     self.world.schedule.start(self.process, f"{self.owner} too", self._add(one))
-        read: list[bytes] = []
-        while steps or read or len(self.done) < len(self.planned):
+        while steps or len(self.done) < len(self.planned):
             steps = [one for one in steps if one]
             if steps and rng.random() < 0.7:
                 await rng.choice(steps).pop(0)()
-                continue
-            read = await self._read(read, wait=not steps)
+            elif backend.mail._reading is not None and not steps:
+                await backend.mail._reading
+            else:
+                await wait(until=self.world.schedule.now + rng.random())
+        if backend.mail._reading is not None:
+            await backend.mail._reading  # it says what it has read
         self.finished = True
 
     async def _open(self, batch: list[Planned]) -> None:
-        requests = []
+        """Open contexts through the mailbox, some of them in one call."""
+        opened = []
         for one in batch:
             plan = self.world.plan_of(one.flow)
-            offers = self.backend.wired[plan.digest].first(inputs_of(one.flow, one.first))
-            requests.append([one.name, plan.digest, offers, one.flow.strict, one.hold, True])
-        said = (self.owner, requests, RETENTION, False, self.world.schedule.now)
-        answers = await patiently(partial(self.backend.client.call, "submit", *said), "new contexts")
-        assert answers == [b"OK"] * len(batch), f"{self.owner} opens {[one.name for one in batch]} and gets {answers}"
+            given = inputs_of(one.flow, one.first)
+            heard = partial(self._heard, one.name)
+            opened.append(self.backend.begin(one.name, plan, given, heard, strict=one.flow.strict, hold=one.hold))
+            if self.world.rng.random() < 0.3:
+                await step()
+        for done in opened:
+            await done
         self.world.schedule.said(self.owner, "has opened", *[one.name for one in batch])
+
+    def _heard(self, name: str, raw: bytes) -> None:
+        """Write down how a context has ended."""
+        self.world.ended(name, self.backend.ending_of(raw), raw)
+        self.done.add(name)
 
     def _steps(self, one: Planned) -> Any:
         if one.hold:
@@ -120,17 +133,6 @@ class Submitter:
             if one.hold and one.name not in self.world.truth.books.closed:
                 self.refused.add(one.name)  # it has to have failed
 
-    async def _read(self, read: list[bytes], wait: bool) -> list[bytes]:
-        """Read endings, and say which have been read before; return what has been read now."""
-        client = self.backend.client
-        found = await patiently(partial(client.call, "endings", self.owner, 3, read, False), "questions")
-        for raw_name, raw in found:
-            name = raw_name.decode()
-            assert name in self.planned, f"{self.owner} hears of {name}"
-            assert raw, f"what became of {name} has been forgotten"
-            whole = await again(partial(client.blobs.whole_ending, raw))
-            self.world.ended(name, self.backend.ending_of(whole), whole)
-            self.done.add(name)
-        if wait and not found and len(self.done) < len(self.planned):
-            await patiently(partial(client.filled, "inbox", self.owner), "whoever waits")
-        return [name for name, _ in found]
+
+def _crashed(error: BaseException) -> None:
+    raise AssertionError(f"a mailbox has broken down: {error}") from error

@@ -35,9 +35,10 @@ class World(Surroundings, Protocol):
 class Worker:
     """A supervisor with some runners, each a process of its own."""
 
-    def __init__(self, world: World, name: str, many: int) -> None:
+    def __init__(self, world: World, name: str, many: int, pool: str) -> None:
         self.world = world
         self.name = name
+        self.pool = pool
         self.process = Process(name)
         self.workers = RedisWorkers(world.backend(self.process, fresh=False).client)
         self.runners: list[tuple[Process, Runner]] = []
@@ -52,7 +53,7 @@ class Worker:
 
     async def _run(self) -> None:
         schedule = self.world.schedule
-        await again(lambda: self.workers.hello(self.name, {"pool": "default"}))
+        await again(lambda: self.workers.hello(self.name, {"pool": self.pool}))
         for _ in range(self._many):
             self._begin()
         watching = Watching(LEASE, self._expire)
@@ -86,7 +87,9 @@ class Worker:
         self._numbers += 1
         name = runner_of(self.name, self._numbers)
         process = Process(name)
-        runner = Runner(self.world, process, self.world.backend(process, fresh=self.world.rng.random() < 0.1), name)
+        backend = self.world.backend(process, fresh=self.world.rng.random() < 0.1)
+        backend.implementations.pool = self.pool
+        runner = Runner(self.world, process, backend, name)
         self.runners.append((process, runner))
         self.world.schedule.start(process, name, runner.run())
 
@@ -111,7 +114,7 @@ class Worker:
         self.world.schedule.start(self.process, f"{self.name} buries", self._bury(runner.name, heir))
 
     async def _bury(self, runner: str, heir: bool) -> None:
-        await again(lambda: self.workers.lose(runner, "default", "it was killed"))
+        await again(lambda: self.workers.lose(runner, self.pool, "it was killed"))
         if not self.runners or (heir and self.world.rng.random() < 0.5):
             self._begin()
 

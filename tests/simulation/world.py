@@ -12,7 +12,7 @@ from typing import Any
 from tests.contract.flows import Flow, Seed, dataflow_of
 from tests.simulation.audit import Audit, Context
 from tests.simulation.faults import Faults
-from tests.simulation.flows import flow_of
+from tests.simulation.flows import flow_of, pools_of
 from tests.simulation.line import Line
 from tests.simulation.runners import Runner
 from tests.simulation.schedule import Process, Schedule, again, wait
@@ -52,6 +52,7 @@ class World:
         self.trouble = True
         self.audits = 0
         self.flow = flow_of(self.rng)
+        self.pools = pools_of(self.flow)
         self.plans: dict[int, Plan] = {}
         self.wired: dict[str, Wired] = {}
         self.flows: dict[str, Flow] = {}
@@ -61,8 +62,7 @@ class World:
         self.threshold = 0 if self.rng.random() < 0.08 else 64 * 1024
         self.tag = ""
         self.world = Process("world")
-        self.submitters = [Submitter(self, f"owner{at}", some, self.backend(Process(f"owner{at}"), fresh=True))
-                           for at, some in enumerate(self._planned())]  # fmt: skip
+        self.submitters = [Submitter(self, f"owner{at}", some) for at, some in enumerate(self._planned())]
         self.workers: list[Worker] = []
         self.wanted = self.rng.randint(1, 3)
         self._names = 0
@@ -156,10 +156,11 @@ class World:
     async def _keep(self) -> None:
         """Start workers for those that are gone."""
         while True:
-            live = [worker for worker in self.workers if not worker.process.dead]
-            for _ in range(self.wanted - len(live)):
-                self._names += 1
-                self.workers.append(Worker(self, f"w{self._names}", self.rng.randint(1, 2)))
+            for pool in self.pools:
+                live = [worker for worker in self.workers if not worker.process.dead and worker.pool == pool]
+                for _ in range(self.wanted - len(live)):
+                    self._names += 1
+                    self.workers.append(Worker(self, f"w{self._names}", self.rng.randint(1, 2), pool))
             await wait(until=self.schedule.now + self.rng.random() * LEASE)
 
     def run(self) -> None:
@@ -199,11 +200,12 @@ class World:
 
         async def sweep() -> None:
             self.schedule.now += STILL  # what waits in line and belongs to nobody is found by whoever takes it
-            leased = await again(lambda: backend.implementations.exchange("alone", (), 100, self.nonce()))
-            assert not leased[0], f"all contexts have ended, and there is still {leased[0]}"
+            for backend.implementations.pool in self.pools:
+                leased = await again(lambda: backend.implementations.exchange("alone", (), 100, self.nonce()))
+                assert not leased[0], f"all contexts have ended, and there is still {leased[0]}"
+                await again(lambda: backend.implementations.lose("alone"))
             for worker in self.workers:
                 await again(lambda: backend.implementations._workers.bye(worker.name))  # noqa: B023
-            await again(lambda: backend.implementations.lose("alone"))
             for now in (1e9, 2e9):
                 await again(lambda: backend.endings.collect(now))  # noqa: B023
 

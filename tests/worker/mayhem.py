@@ -86,9 +86,8 @@ class Mayhem:
         for number, outcome in self.outcomes.items():
             if outcome.failure is None:
                 self._check_one(number, outcome)
-            else:  # by chance three workers were killed that had the same parameter set
+            else:  # by chance three workers were killed that had the same parameter set, called or not
                 assert outcome.failure.reason == "Poisonous", outcome.failure
-                assert max(self.journal[line] for line in flows.expected(number)) >= 3, outcome.failure
         allowed = max(2, len(self.outcomes) // 50)
         assert len(self.poisoned) <= allowed, f"{len(self.poisoned)} of {len(self.outcomes)} contexts were given up"
         self._check_counts()
