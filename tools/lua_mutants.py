@@ -39,7 +39,10 @@ ALL = (
     *("contract/test_rule", "contract/test_networks", "contract/test_ends", "contract/test_faults"),
     *(
         f"backends/redis/test_{name}"
-        for name in ("leases", "verbs", "turns", "endings", "blobs", "races", "overview", "bounds")
+        for name in (
+            *("leases", "verbs", "turns", "endings", "blobs", "races", "overview", "bounds"),
+            *("groups", "staging", "corruption"),
+        )
     ),
     "contract/test_fixpoint",
 )

@@ -16,6 +16,7 @@ from tests.backends.redis.races import TELL, World, world_of
 from tests.contract.shapes import A, B, C, flow, operation, output, seeds
 from tidemill.model.definition import Definition
 from tidemill.model.input import Input
+from tidemill.model.operation import Stage
 from tidemill.networks.implementations import Child, Completed, Subflow
 from tidemill.plan.compile import compile_plan
 
@@ -150,3 +151,23 @@ async def test_with_a_thousand_children(world: World) -> None:
     await bounded(world, world.backend.cancel("context"), PER_CHILD * 1000)
     await bounded(world, world.lease("w2"), PER_CHILD * 1000)
     assert (await bounded(world, world.driver.end())).failure.reason == "Cancelled"
+
+
+async def test_what_a_failed_context_leaves_behind_is_cleared_away_in_pieces(world: World) -> None:
+    """Queues of many locks and many boxes; its clean-up locks the same inputs again meanwhile."""
+    tidy = operation("tidy", {"lock": LOCK}, {}, stage=Stage.CLEANUP)
+    plan = compile_plan(flow(operation("use", {"lock": LOCK}, {"b": B}), tidy, TELL))
+    world.driver.scripts["tidy"] = lambda lock: {}
+    await world.driver.open(plan, [Input(at, LOCK) for at in range(1000)])
+    (one,) = await world.lease("w1")
+    await bounded(world, world.backend.cancel("context"))
+    queues = [key async for key in world.redis.scan_iter(f"{world.client.tag}:q:*")]
+    assert len(queues) > 500
+    await bounded(world, world.report("w1", Completed(one, {"b": 1})))
+    await bounded(world, world.driver.drain(), 2 * BOUND)
+    assert (await world.driver.end()).failure.reason == "Cancelled"
+    assert len([lease for lease in world.driver.leases if lease.instance == "tidy"]) == 1000
+    while await bounded(world, world.client.call("chores")):
+        pass
+    left = [key async for key in world.redis.scan_iter(f"{world.client.tag}:[qlbk]:*")]
+    assert left == []

@@ -230,12 +230,12 @@ async def test_r14_no_life_ends_unseen(world: World) -> None:
 ONE_AFTER_THE_OTHER = """\
     local own, there = queue(c, lock), false
     for _, id in ipairs(redis.call('LRANGE', own, 0, -1)) do there = there or id == r.id end
-    if not there and redis.call('RPUSH', own, r.id) == 1 then redis.call('SADD', key('l', c.id), lock) end
+    if not there and redis.call('RPUSH', own, r.id) == 1 then redis.call('SADD', listed_at(c), lock) end
     if redis.call('LINDEX', own, 0) ~= r.id then return false end
   end"""
 ALL_AT_ONCE = """\
     local own = queue(c, lock)
-    if redis.call('RPUSH', own, r.id) == 1 then redis.call('SADD', key('l', c.id), lock) end
+    if redis.call('RPUSH', own, r.id) == 1 then redis.call('SADD', listed_at(c), lock) end
   end"""
 
 

@@ -16,7 +16,7 @@ from tidemill.backends.redis.patience import patiently
 
 __all__ = ["BYTES", "OFFERS", "Staging", "size_of"]
 
-OFFERS = 128
+OFFERS = 64
 """Inputs that one call brings."""
 BYTES = 1 << 20
 """Encoded values that one call brings, unless a single one is larger."""

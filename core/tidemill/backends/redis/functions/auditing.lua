@@ -48,8 +48,8 @@ end
 
 local function audit_locks(c, records, say)
   local first, stands = {}, {}
-  for _, lock in ipairs(redis.call('SMEMBERS', key('l', c.id))) do
-    local queue = redis.call('LRANGE', key('q', c.id, lock), 0, -1)
+  for _, lock in ipairs(redis.call('SMEMBERS', key('l', L.name_of(c)))) do
+    local queue = redis.call('LRANGE', key('q', L.name_of(c), lock), 0, -1)
     for at, id in ipairs(queue) do
       stands[lock .. ' ' .. id], first[lock .. ' ' .. id] = true, at == 1
       if not records[id] or not STANDS[records[id].state] then

@@ -5,16 +5,26 @@
 -- keeps the place of its operation until it reports, or is lost.
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: X.destroy, and chores: locks, holds, remains, corrupt, child, orphan
+-- Returns: X.destroy, and chores: locks, boxes, holds, remains, corrupt, child, orphan
 
-local FEW = 256     -- locks, blobs or fields that one call clears away
+local FEW = 128     -- locks, blobs or fields that one call clears away
 
 -- the lock queues of a context, and what stands in them
 function X.DO.locks(id)
   local locks = redis.call('SPOP', key('l', id), FEW)
-  for _, lock in ipairs(locks) do redis.call('DEL', key('q', id, lock)) end
+  for _, lock in ipairs(locks) do redis.call('UNLINK', key('q', id, lock)) end
   return #locks < FEW or '0'
 end
+
+-- boxes that a failed context has dropped; from: the first of them
+function X.DO.boxes(id, last, first)
+  local fields = {}
+  for at = first, math.min(first + FEW - 1, last) do fields[#fields + 1] = 'b' .. word(at) end
+  if #fields > 0 then redis.call('HDEL', K.context .. id, unpack(fields)) end
+  return first + FEW > last or first + FEW
+end
+
+local function all_locks(id) return X.DO.locks(id) == true and X.DO.locks(id .. 'f') == true end
 
 -- the blobs that a holder has
 function X.DO.holds(holder) return B.drop_some(holder, FEW) == 0 or '0' end
@@ -41,7 +51,7 @@ end
 
 -- a destroyed context, of a group
 function X.DO.remains(id, group, cursor)
-  if X.DO.locks(id) ~= true or X.DO.holds(id) ~= true then return cursor end
+  if not all_locks(id) or X.DO.holds(id) ~= true then return cursor end
   local following = clear_fields(id, key('remains', id), cursor, function(child)
     redis.call('SADD', key('clearing', group), child)
     X.push('child', child, group)
@@ -54,7 +64,7 @@ end
 
 -- a context that is not what was written: its bytes stay, and its children end
 function X.DO.corrupt(id, _, cursor)
-  if X.DO.locks(id) ~= true then return cursor end
+  if not all_locks(id) then return cursor end
   local following = clear_fields(id, key('corrupt', id), cursor, function(child) X.push('orphan', child) end)
   return following == '0' or following
 end

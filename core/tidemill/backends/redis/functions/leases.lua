@@ -8,7 +8,7 @@
 -- Returns: P.said, P.lease, P.holds, P.leave
 
 local TURNS = 8           -- parameter sets of one context that go out at once as they become ready, before others have their turn
-local ENTRIES = 1024      -- entries that one call takes off a list, where most are of contexts that have failed
+local ENTRIES = 384       -- entries that one call takes off a list, where most are of contexts that have failed
 local SEEN_AT_MOST = 64   -- inputs of a context that go out along with a lease
 
 -- what a worker is told of what it has leased

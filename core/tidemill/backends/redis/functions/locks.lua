@@ -5,9 +5,16 @@
 -- somebody stands in the queue of is a set of its own, so it can be gone through.
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: L.acquire, L.release, L.queue, L.waiting, L.clear
+-- Returns: L.name_of, L.acquire, L.release, L.queue, L.waiting, L.clear
 
-local function queue(c, lock) return key('q', c.id, lock) end
+local MANY = 128    -- lock queues that are deleted at once; more are left for later
+
+-- under which name the locks of a context are: another one when it has failed and left many behind
+function L.name_of(c) return c.forgiven[3] and c.id .. 'f' or c.id end
+
+local function listed_at(c) return key('l', L.name_of(c)) end
+
+local function queue(c, lock) return key('q', L.name_of(c), lock) end
 
 local function holds(c, r)
   for _, lock in ipairs(r.locks) do
@@ -19,7 +26,7 @@ end
 function L.acquire(c, r)
   for _, lock in ipairs(r.locks) do
     local own = queue(c, lock)
-    if redis.call('RPUSH', own, r.id) == 1 then redis.call('SADD', key('l', c.id), lock) end
+    if redis.call('RPUSH', own, r.id) == 1 then redis.call('SADD', listed_at(c), lock) end
   end
   c.dirty = true
   return holds(c, r)
@@ -32,7 +39,7 @@ function L.release(c, r)
     local was_first = redis.call('LINDEX', own, 0) == r.id
     redis.call('LREM', own, 1, r.id)
     local first = was_first and redis.call('LINDEX', own, 0)
-    if was_first and not first then redis.call('SREM', key('l', c.id), lock) end
+    if was_first and not first then redis.call('SREM', listed_at(c), lock) end
     if first then
       local other = R.record(c, first)
       if other and other.state == 'taken' and holds(c, other) then P.dispatch(c, other) end
@@ -46,7 +53,7 @@ function L.queue(c, lock) return redis.call('LRANGE', queue(c, lock), 0, -1) end
 -- how many wait for a lock that somebody before them is to give back
 function L.waiting(c)
   local seen, many = {}, 0
-  for _, lock in ipairs(redis.call('SMEMBERS', key('l', c.id))) do
+  for _, lock in ipairs(redis.call('SMEMBERS', listed_at(c))) do
     for _, id in ipairs(redis.call('LRANGE', queue(c, lock), 1, -1)) do
       if not seen[id] then seen[id], many = true, many + 1 end
     end
@@ -54,8 +61,12 @@ function L.waiting(c)
   return many
 end
 
--- what a failed context drops stands in no queue any more
+-- what a failed context drops stands in no queue any more -> whether its locks have another name from now on
 function L.clear(c)
-  for _, lock in ipairs(redis.call('SMEMBERS', key('l', c.id))) do redis.call('DEL', queue(c, lock)) end
-  redis.call('DEL', key('l', c.id))
+  if redis.call('SCARD', listed_at(c)) > MANY then
+    X.push('locks', c.id)
+    return true
+  end
+  for _, lock in ipairs(redis.call('SMEMBERS', listed_at(c))) do redis.call('DEL', queue(c, lock)) end
+  redis.call('DEL', listed_at(c))
 end

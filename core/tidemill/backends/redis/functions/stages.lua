@@ -7,6 +7,8 @@
 -- ARGV: none
 -- Returns: S.quiet, S.fail
 
+local MANY_BOXES = 256   -- boxes that are dropped at once; more are left for later
+
 local AFTER = { processing = 'cleanup', cleanup = 'output' }
 
 local function next_stage(c)
@@ -47,6 +49,15 @@ function S.quiet(c)
   end
 end
 
+local function drop_boxes(c)
+  if c.box_next - c.box_first > MANY_BOXES then
+    X.push('boxes', c.id, c.box_next - 1, c.box_first)
+  else
+    for at = c.box_first, c.box_next - 1 do drop(c, 'b' .. word(at)) end
+  end
+  c.box_first = c.box_next
+end
+
 function S.fail(c, failure)
   c.dirty = true
   if c.failure == '' then
@@ -57,11 +68,10 @@ function S.fail(c, failure)
   end
   if c.stage == 'processing' or c.stage == 'output' then
     c.failed_stage, c.stage = c.stage, ''
-    for at = c.box_first, c.box_next - 1 do drop(c, 'b' .. word(at)) end
-    c.box_first = c.box_next
-    L.clear(c)
+    drop_boxes(c)
+    local renamed = L.clear(c) or nil
     c.promised, c.backlog, c.holding, c.held = 0, 0, {}, false
-    c.forgiven = { c.numbers, c.taken }
+    c.forgiven = { c.numbers, c.taken, renamed }
     c.open = c.leased + #c.kids
     C.cancel(c)
   end

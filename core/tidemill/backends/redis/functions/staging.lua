@@ -9,7 +9,7 @@
 -- Returns: S.staged, S.unstage, S.has_many_seeds, S.begin_feeding, and the chore: feed
 
 local STAGED = 3600   -- seconds after which what is staged and not opened is forgotten
-local SEEDS = 128     -- inputs of the data flow itself that go in at once
+local SEEDS = 64      -- inputs of the data flow itself that go in at once
 
 local function due_in(seconds) return string.format('%.17g', -seconds) end
 

@@ -13,8 +13,8 @@ local LOCKS = 64    -- locks of one context that are looked at
 -- how many wait for locks of a context, as far as one looks
 local function waiting_in(c)
   local seen, many = {}, 0
-  for _, lock in ipairs(redis.call('SSCAN', key('l', c.id), '0', 'COUNT', LOCKS)[2]) do
-    for _, id in ipairs(redis.call('LRANGE', key('q', c.id, lock), 1, LOCKS)) do
+  for _, lock in ipairs(redis.call('SSCAN', key('l', L.name_of(c)), '0', 'COUNT', LOCKS)[2]) do
+    for _, id in ipairs(redis.call('LRANGE', key('q', L.name_of(c), lock), 1, LOCKS)) do
       if not seen[id] then seen[id], many = true, many + 1 end
     end
   end
