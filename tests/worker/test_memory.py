@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.backends.redis.stores import server
 from tests.worker import flows
 from tests.worker.fleet import DEADLINE, fleet, until
 from tidemill.plan.compile import compile_plan
+from tidemill_worker import memory
 from tidemill_worker.memory import cgroup_limit, step, used_by
 
 MIB = 1 << 20
@@ -90,3 +92,12 @@ async def test_a_runner_that_fills_the_memory_starts_anew_and_what_fills_it_is_p
         async with asyncio.timeout(DEADLINE):
             assert (await backend.ending("d")).result == flows.result(1)
         assert await workers.stop() == [0]
+
+
+def test_what_is_free_is_given_back_where_there_is_a_way_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr("ctypes.CDLL", lambda name: SimpleNamespace(malloc_trim=asked.append))
+    assert memory.trim()
+    assert asked == [0]
+    monkeypatch.setattr("ctypes.CDLL", lambda name: SimpleNamespace())  # another C library
+    assert not memory.trim()

@@ -5,10 +5,12 @@ The kernel's own way is to end whatever it likes, supervisor included, at 100 %.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["FULL", "HIGH", "LOW", "cgroup_limit", "step", "used_by"]
+__all__ = ["FULL", "HIGH", "LOW", "cgroup_limit", "step", "trim", "used_by"]
 
 LOW, HIGH, FULL = 0.75, 0.80, 0.95
 """Parts of the limit: below the first a worker takes work again, from the second on none, from the third it sheds."""
@@ -26,6 +28,15 @@ def step(used: int, limit: int, paused: bool, running: int) -> tuple[bool, bool]
     part = used / limit
     pause = part >= HIGH or (paused and part >= LOW)
     return pause, part >= FULL or (paused and pause and running == 0)
+
+
+def trim() -> bool:
+    """Give the system back what is free in this process: importing leaves several MiB of that, for as long as it
+    lives. Say whether there was a way to; only some C libraries have one."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+        return True
+    return False
 
 
 def cgroup_limit(proc: Path = PROC, cgroup: Path = CGROUP) -> int | None:

@@ -21,6 +21,7 @@ from tidemill.runtime.find import find_operation
 from tidemill.runtime.orphans import die_with_parent
 from tidemill.runtime.prepare import Implementations
 from tidemill.runtime.pump import Pump
+from tidemill_worker import memory
 from tidemill_worker.channel import Channel
 from tidemill_worker.settings import Settings
 
@@ -45,6 +46,7 @@ class Runner:
     async def run(self) -> None:
         """Run until it has been drained, or the store holds it to be dead (`Fenced`)."""
         settings = self._settings
+        memory.trim()
         client = Client(
             settings.store.get_secret_value(),
             prefix=settings.prefix,

@@ -136,6 +136,7 @@ class Supervisor:
         except StoreUnavailable as error:
             raise error.__cause__ or error from None  # it may be there in a moment
         await self._client.load()
+        memory.trim()
 
     def stop(self) -> None:
         """Take nothing more, let what runs end, and end; at once if this is said again."""

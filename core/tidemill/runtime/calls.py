@@ -9,7 +9,7 @@ import asyncio
 import inspect
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from types import AsyncGeneratorType, CoroutineType, FrameType
 from typing import Any
 
@@ -74,12 +74,13 @@ class Caller:
         """Say whether cancelling the call ends it: a thread runs on whatever its caller does."""
         return self._implementations[parameter_set.operation].kind != "thread"
 
-    async def call(self, parameter_set: ParameterSet) -> Report | None:
-        """Call the operation over a parameter set and return the report; None if there is nothing left to report."""
+    def call(self, parameter_set: ParameterSet) -> Coroutine[Any, Any, Report | None]:
+        """Call the operation over a parameter set: what is to be awaited returns the report; None if there is nothing
+        left to report."""
         prepared = self._implementations[parameter_set.operation]
         if prepared.timeout is None or prepared.kind in ("thread", "process", "subprocess"):
-            return await self._attempt(parameter_set, prepared)
-        return await self._bounded(parameter_set, prepared)
+            return self._attempt(parameter_set, prepared)
+        return self._bounded(parameter_set, prepared)
 
     async def _attempt(self, parameter_set: ParameterSet, prepared: Prepared) -> Report | None:
         """Call the operation; whatever it raises is its failure, unless the call itself has been cancelled."""

@@ -9,6 +9,7 @@ Neighbours: `runtime.calls` (one parameter set), `runtime.runner` (the same over
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import secrets
 from collections import Counter
@@ -73,6 +74,7 @@ class Pump:
         self._bell: asyncio.Task[None] | None = None
         self._implementations = implementations
         self._watched = 0
+        self._nonces = (secrets.token_bytes(8), itertools.count())
         self._watch = LoopWatch((), running_in)
         self._caller.noticed = self._watch.noticed
 
@@ -117,7 +119,7 @@ class Pump:
         want = 0 if self._stopping or self.paused else min(BATCH, max(0, self.slots - len(self._running)))
         reports = [report for report, _ in batch]
         try:
-            leased, due = await self._network.exchange(self.runner, reports, want, secrets.token_bytes(16))
+            leased, due = await self._network.exchange(self.runner, reports, want, self._nonce())
         except Fenced:
             for _, heard in batch:
                 if heard is not None:
@@ -137,6 +139,11 @@ class Pump:
         if len(leased) < want and self._bell is None:
             self._bell = asyncio.create_task(self._listen())
         return due
+
+    def _nonce(self) -> bytes:
+        """Return what nobody has said before: to ask the system for as much each time costs more than a call does."""
+        mine, numbers = self._nonces
+        return mine + next(numbers).to_bytes(8, "big")
 
     def _begin_anew(self) -> None:
         """Cancel what runs here: it is of an epoch of the store that is over, and what it says would be refused."""

@@ -60,9 +60,12 @@ class Reference:
         return len(self.raw)
 
 
+_KIND = REFERENCE.to_bytes()
+
+
 def is_reference(raw: bytes) -> bool:
     """Say whether an encoded value is a reference."""
-    return raw[:1] == b"\xc7" and raw[2:3] == REFERENCE.to_bytes()
+    return raw[:1] == b"\xc7" and raw[2:3] == _KIND
 
 
 class Blobs:

@@ -203,13 +203,14 @@ class RedisOperationImplementationNetwork:
 
     async def _with_blobs(self, leased: Sequence[Any]) -> frozenset[bytes]:
         """Put blobs in the place of references to them in what was leased; return the references."""
-        has = frozenset(value for one in leased for value in one[10] if is_reference(value))
+        has = frozenset([value for one in leased for value in one[10] if is_reference(value)])
         if has:
             values = iter(await self._client.blobs.whole([value for one in leased for value in one[10]]))
             for one in leased:
                 one[10] = [next(values) for _ in one[10]]
         for one in leased:
-            one[12] = [await self._client.blobs.whole_ending(raw) for raw in one[12]]
+            if one[12]:
+                one[12] = [await self._client.blobs.whole_ending(raw) for raw in one[12]]
         return has
 
     async def _why(self, one: Any, error: TidemillError) -> OperationFailure:
@@ -240,7 +241,11 @@ class RedisOperationImplementationNetwork:
     async def _unknown(self, leased: Sequence[Any]) -> dict[bytes, TidemillError]:
         """Make sure of the plans of what was leased and of child contexts; return those that cannot be had, and why."""
         unknown: dict[bytes, TidemillError] = {}
+        known: bytes | None = None
         for said in leased:
+            if said[2] == known and not said[12]:
+                continue  # one plan is most of what goes out
+            known = said[2] if said[2].decode() in self._wired else None
             children = [msgpack.unpackb(raw, raw=True, strict_map_key=False)[1] for raw in said[12]]
             for digest in (said[2], *filter(None, children)):  # of a child that cannot be read it is not known
                 if self.resolve is None or digest.decode() in self._wired or said[2] in unknown:

@@ -1,0 +1,159 @@
+"""The operator as a process of its own against a real API server, which knows more than the one of the other tests:
+schemas, defaults, server-side apply, the fields that managers own, garbage collection."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.backends.redis.stores import server
+from tests.operator.cluster import ControlPlane
+from tests.operator.words import FOLDER, dataflow, run
+from tidemill_operator.names import CLEANUP
+
+pytestmark = pytest.mark.cluster
+
+ROOT = Path(__file__).resolve().parents[2]
+DEADLINE = 90.0
+"""Seconds within which whatever a test waits for has to have happened."""
+
+
+class Processes:
+    """An operator and workers, as they are started in pods."""
+
+    def __init__(self, api: ControlPlane, namespace: str, folder: Path) -> None:
+        self.api, self.namespace, self.folder = api, namespace, folder
+        self.started: list[subprocess.Popen[bytes]] = []
+        url = folder / "url"
+        url.write_text(server("valkey"), encoding="utf-8")
+        self._environment = {**api.environment, FOLDER: str(folder), "TIDEMILL_STORE_FILE": str(url)}
+
+    def start(self, module: str, **settings: Any) -> "subprocess.Popen[bytes]":
+        """Start a process with these settings."""
+        said = {"durability": "none", "port": -1, **settings}
+        arguments = [f"--{name}={value}" for name, value in said.items()]
+        log = (self.folder / f"{module}-{len(self.started)}.log").open("wb")
+        with log:
+            command = [sys.executable, "-m", module, *arguments]
+            process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stderr=log)
+        self.started.append(process)
+        return process
+
+    def operator(self) -> "subprocess.Popen[bytes]":
+        """Start an operator for the namespace."""
+        kubeconfig = self.api.environment["KUBECONFIG"]
+        place = {"namespaces": self.namespace, "namespace": self.namespace, "kubeconfig": kubeconfig}
+        return self.start("tidemill_operator", lease=3, **place)
+
+    def worker(self, pool: str = "words.default") -> "subprocess.Popen[bytes]":
+        """Start a worker."""
+        return self.start("tidemill_worker", prefix=f"tm-{self.namespace}", pool=pool, runners=1, lease=5)
+
+    def apply(self, body: dict[str, Any]) -> None:
+        """Apply an object, as a person would."""
+        self.api.must("apply", "-f", "-", given=body)
+
+    def get(self, what: str, name: str) -> dict[str, Any]:
+        """Return an object; an empty one if there is none."""
+        found = self.api.get(what, "-n", self.namespace, "--ignore-not-found", f"--field-selector=metadata.name={name}")
+        return dict(found["items"][0]) if found["items"] else {}
+
+    def until(self, holds: Callable[[], object], what: str) -> None:
+        """Wait until something holds."""
+        deadline = time.monotonic() + DEADLINE
+        while not holds():
+            said = "".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
+            assert time.monotonic() < deadline, f"it never came to pass that {what}: {said}"
+            time.sleep(0.1)
+
+    def ended(self, what: str, name: str, reason: str = "Succeeded") -> None:
+        """Wait until an object has ended with this reason."""
+        self.until(lambda: self.reason("Succeeded", what, name) == reason, f"{name} is {reason}")
+
+    def reason(self, kind: str, what: str = "df", name: str = "words") -> str:
+        """Return the reason of a condition."""
+        conditions = (self.get(what, name).get("status") or {}).get("conditions") or ()
+        return next((str(one["reason"]) for one in conditions if one["type"] == kind), "")
+
+
+@pytest.fixture
+def processes(api: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[Processes]:
+    made = Processes(api, namespace, tmp_path)
+    yield made
+    for process in made.started:
+        process.kill()
+        process.wait()
+
+
+def test_a_data_flow_from_apply_to_its_results_and_to_nothing(processes: Processes) -> None:
+    processes.operator()
+    processes.worker()
+    processes.apply(dataflow(processes.namespace, inputs={"one": ["tide"], "two": ["mill"]}))
+    processes.ended("df", "words")
+    status = processes.get("df", "words")["status"]
+    assert {one["context"]: one["result"] for one in status["results"]} == {
+        "words.one": {"length": [4]},
+        "words.two": {"length": [4]},
+    }
+    processes.apply(run(processes.namespace, "again", inputs={"x": ["sluice"]}))
+    processes.ended("dfr", "again")
+    processes.api.must("scale", "df/words", "-n", processes.namespace, "--replicas=3")
+    deployment = "words-default"
+    processes.until(lambda: processes.get("deploy", deployment)["spec"]["replicas"] == 3, "/scale wins")
+    processes.ended("df", "words")
+    said = processes.api.must("describe", "df/words", "-n", processes.namespace)
+    assert "the data flow is accepted" in said
+    processes.api.must("delete", "df/words", "dfr/again", "-n", processes.namespace, "--timeout=60s")
+    processes.until(lambda: not processes.get("deploy", deployment), "its workers are gone")
+
+
+def test_operators_are_killed_and_nothing_is_lost_or_run_twice(processes: Processes) -> None:
+    operator = processes.operator()
+    processes.worker()
+    processes.apply(dataflow(processes.namespace))
+    lines = "\n".join(f'{{"word": "w{number}"}}' for number in range(300))
+    metadata = {"name": "many", "namespace": processes.namespace}
+    processes.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"lines": lines}})
+    source = {"name": "file", "configMapKeyRef": {"name": "many", "key": "lines"}}
+    for number in range(3):
+        name = f"big{number}"
+        processes.apply(run(processes.namespace, name, inputsFrom=[source]))
+        processes.until(partial(processes.reason, "Accepted", "dfr", name), "it was looked at")
+        operator.send_signal(signal.SIGKILL)
+        operator.wait()
+        operator = processes.operator()
+    for number in range(3):
+        processes.ended("dfr", f"big{number}")
+        counts = processes.get("dfr", f"big{number}")["status"]["contexts"]
+        assert counts == {"open": 0, "succeeded": 300, "failed": 0, "total": 300}
+    operator.terminate()
+    assert operator.wait(60) == 0
+
+
+def test_an_object_that_nests_thousands_deep_hurts_nobody(processes: Processes) -> None:
+    operator = processes.operator()
+    processes.worker()
+    body = dataflow(processes.namespace, "deep")
+    body["spec"]["configs"] = {"measure": {"x": "DEEP"}}
+    deep = '{"a":' * 8900 + "1" + "}" * 8900
+    text = json.dumps(body).replace('"DEEP"', deep)
+    path = f"/apis/tidemill.alt/v1alpha1/namespaces/{processes.namespace}/dataflows"
+    processes.api.must("create", "--raw", path, "-f", "-", given=text)
+    processes.apply(dataflow(processes.namespace, inputs={"one": ["tide"]}))
+    processes.ended("df", "words")
+    reason = "-o=jsonpath={.status.conditions[0].reason}"
+
+    def said() -> str:
+        return processes.api.must("get", "df", "deep", "-n", processes.namespace, reason)
+
+    processes.until(lambda: said() == "TooDeep", "it is refused")
+    assert operator.poll() is None
+    assert processes.get("df", "words")["metadata"]["finalizers"] == [CLEANUP]
+    processes.api.must("delete", "df/deep", "-n", processes.namespace, "--timeout=60s")
