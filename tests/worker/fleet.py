@@ -39,6 +39,7 @@ class Fleet:
     """Workers of one store. ``settings`` are their arguments; ``measured`` is whether their coverage is."""
 
     measured = True
+    module = "tidemill_worker"
 
     def __init__(self, url: str, prefix: str, folder: Path, **settings: object) -> None:
         self.url = url
@@ -59,7 +60,7 @@ class Fleet:
         for _ in range(many):
             self._started += 1
             with open(self.folder / f"worker-{self._started}.log", "wb") as log:
-                command = [sys.executable, "-m", "tidemill_worker", *arguments]
+                command = [sys.executable, "-m", self.module, *arguments]
                 new.append(subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log))
         self.workers += new
         return new
