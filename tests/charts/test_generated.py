@@ -39,7 +39,7 @@ def test_the_manifests_have_no_password_and_name_the_namespace() -> None:
     found = [one for one in yaml.safe_load_all((ROOT / "manifests" / "install.yaml").read_text()) if one]
     assert not [one for one in found if one["kind"] == "Secret"]
     assert found[0]["kind"] == "Namespace"
-    wide = {"Namespace", "ClusterRole"}
+    wide = {"Namespace", "ClusterRole", "ClusterRoleBinding"}
     assert {one["metadata"]["namespace"] for one in found if one["kind"] not in wide} == {"tidemill"}
     assert not [one for one in found if "helm.sh/hook" in one["metadata"].get("annotations", {})]
 
