@@ -12,6 +12,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -87,8 +88,15 @@ def write_records(config: SourceConfig, records: Records) -> None:
 def _replace(filename: str, text: str) -> None:
     folder = os.path.dirname(os.path.abspath(filename))
     with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8", newline="") as file:
-        file.write(text)
-    os.replace(file.name, filename)
+        try:
+            file.write(text)
+            file.flush()
+            if os.path.exists(filename):
+                shutil.copymode(filename, file.name)
+            os.replace(file.name, filename)
+        except BaseException:
+            os.unlink(file.name)
+            raise
 
 
 def _text(config: SourceConfig) -> str:

@@ -102,6 +102,7 @@ def records_of(result: Any) -> dict[str, Any]:
 
 def test_records_of_a_json_file_get_results_as_features(dataflow: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text(json.dumps(PEOPLE))
+    (tmp_path / "r.json").chmod(0o640)
     arguments = ("-sources", "mine=json", "-source-mine-filename", "r.json")
     found = records_of(dataflow(*ALL, *arguments))
     assert sorted(found) == ["http://a", "http://b"]
@@ -112,6 +113,7 @@ def test_records_of_a_json_file_get_results_as_features(dataflow: Callable[..., 
     found = records_of(dataflow(*ALL, *arguments, "-source-readwrite", "-source-tag", "other"))
     assert sorted(found) == ["http://c"]
     written = json.loads((tmp_path / "r.json").read_text())
+    assert (tmp_path / "r.json").stat().st_mode & 0o777 == 0o640
     assert written["untagged"] == PEOPLE["untagged"]
     assert written["other"] == found
     dataflow(*ALL, *arguments, "-source-readwrite", "-no-update")
