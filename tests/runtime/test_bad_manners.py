@@ -2,7 +2,9 @@
 
 import asyncio
 import contextvars
+import locale
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -68,7 +70,10 @@ def _litter() -> dict[str, Any]:
         "littered": os.environ.get("TIDEMILL_LITTERED", "no"),
         "path": "/littered" in sys.path,
         "umask": umask,
+        "locale": locale.setlocale(locale.LC_ALL),
+        "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})),
     }
+    locale.setlocale(locale.LC_ALL, "C")
     os.chdir("/")
     os.environ["TIDEMILL_LITTERED"] = "yes"
     sys.path.append("/littered")
@@ -150,7 +155,7 @@ async def test_what_an_operation_changes_of_its_process_is_there_for_no_other(op
     found = ended.result["noted"]
     assert len(found) == 6
     assert found.count(found[0]) == 6
-    assert (found[0]["littered"], found[0]["path"]) == ("no", False)
+    assert (found[0]["littered"], found[0]["path"], found[0]["blocked"]) == ("no", False, [])
     assert (os.getcwd(), dict(os.environ), list(sys.path)) == before
 
 

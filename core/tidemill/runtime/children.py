@@ -10,8 +10,10 @@ import asyncio
 import contextlib
 import inspect
 import itertools
+import locale
 import os
 import pickle
+import signal
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any, NamedTuple
@@ -78,7 +80,8 @@ def run_encoded(place: Place, encoded: bytes, reading: Reading) -> bytes:
 def _unchanged() -> Iterator[None]:
     """Take back what an operation changes of its process: the next one here starts where it did.
 
-    That is the working directory, the environment, the umask and the import path.
+    That is the working directory, the environment, the umask, the import path, the locale and which signals are
+    blocked.
     """
     try:
         directory = os.getcwd()
@@ -87,9 +90,14 @@ def _unchanged() -> Iterator[None]:
     environment, path = dict(os.environ), list(sys.path)
     umask = os.umask(0o077)
     os.umask(umask)
+    spoken = locale.setlocale(locale.LC_ALL)
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        if locale.setlocale(locale.LC_ALL) != spoken:
+            locale.setlocale(locale.LC_ALL, spoken)
         os.umask(umask)
         if directory is not None:
             os.chdir(directory)
