@@ -15,6 +15,7 @@ as the command line printing its help, starts fast.
 """
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -197,6 +198,8 @@ xz_compress xz_decompress
 """What only DFFML's API has; `tidemill.dffml` has all of it."""
 
 __all__ += _DFFML
+if not all(importlib.util.find_spec(name) for name in ("msgpack", "redis")):  # an extra: `import *` does without it
+    __all__.remove("RedisOrchestrator")
 
 _HOMES = {
     "tidemill.errors": (

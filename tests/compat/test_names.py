@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,3 +84,18 @@ def test_modules_are_reached_through_the_package(path: str) -> None:
     assert found.__name__ == f"tidemill.{path}"
     with pytest.raises(AttributeError):
         _ = tidemill.util.nothing
+
+
+def test_everything_is_imported_without_what_only_a_store_needs() -> None:
+    program = """
+import importlib.util, sys
+known = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *more: None if name in ("redis", "msgpack") else known(name, *more)
+sys.modules["redis"] = sys.modules["msgpack"] = None
+from tidemill import *
+assert "RedisOrchestrator" not in globals()
+assert DataFlow and AsyncTestCase and MemoryOrchestrator
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "RedisOrchestrator" in tidemill.__all__

@@ -123,6 +123,27 @@ async def test_an_added_input_descends_from_inputs_of_its_context(driver: Driver
     assert second.parents == (first.id,)
 
 
+@pytest.mark.parametrize("first", ["with the context", "later"])
+async def test_parents_come_before_their_children_in_one_batch(driver: Driver, first: str) -> None:
+    parent = Input(1, A)
+    batch = [parent, Input(2, A, parents=[parent])]
+    await driver.open(flow(TAKE), batch if first == "with the context" else [], hold=True)
+    if first == "later":
+        assert await driver.backend.add("context", batch) == 2
+    await driver.backend.close("context")
+    await driver.drain()
+    one, other = (await driver.end()).ending.lineage()
+    assert (one.parents, other.parents) == ((), (one.id,))
+
+
+async def test_a_child_does_not_come_before_its_parent(driver: Driver) -> None:
+    parent = Input(1, A)
+    await driver.open(flow(TAKE), hold=True)
+    with pytest.raises(InvalidInput) as caught:
+        await driver.backend.add("context", [Input(2, A, parents=[parent]), parent])
+    assert (caught.value.reason, caught.value.path) == ("ForeignParent", "/inputs/0/parents")
+
+
 async def test_a_parent_that_the_context_does_not_know_is_refused(driver: Driver) -> None:
     plan = await driver.open(flow(TAKE), [Input(1, A, uid="elsewhere")], name="other", hold=True)
     await driver.open(plan, hold=True)

@@ -208,6 +208,12 @@ def test_parents_are_what_the_backend_knows_them_as() -> None:
     assert parents == ("second", "first")
 
 
+def test_a_parent_of_the_same_batch_is_known_by_its_uid() -> None:
+    first = Input(1, NUMBER, uid="f")
+    _, (_, _, parents, _) = offered(first, Input(2, NUMBER, parents=[first]), parent_of=lambda _: None)
+    assert parents == ("f",)
+
+
 def test_a_parent_of_another_context_is_refused() -> None:
     child = Input(3, NUMBER, parents=[Input(1, NUMBER, uid="f"), Input(2, TEXT, uid="s")])
     assert refused(Input(0, NUMBER), child, parent_of={"f": "first"}.get) == (
