@@ -199,7 +199,7 @@ xz_compress xz_decompress
 
 __all__ += _DFFML
 if not all(importlib.util.find_spec(name) for name in ("msgpack", "redis")):  # an extra: `import *` does without it
-    __all__.remove("RedisOrchestrator")
+    del __all__[__all__.index("RedisOrchestrator")]
 
 _HOMES = {
     "tidemill.errors": (
