@@ -80,6 +80,7 @@ class Applier:
         metadata = {"finalizers": wanted, "resourceVersion": sight.meta.version, "uid": sight.meta.uid}
         now = await self._cluster.merge(self._path(sight), {"metadata": metadata})
         version = str(now.get("resourceVersion") or "")
+        sight.own.add(version)
         sight.meta = replace(sight.meta, finalizers=tuple(now.get("finalizers") or ()), version=version)
 
     async def status(self, sight: Sight, status: Mapping[str, Any]) -> None:
@@ -90,6 +91,8 @@ class Applier:
         now = await self._cluster.merge(self._path(sight, "status"), body)
         if now.get("resourceVersion") == sight.meta.version:  # nothing has changed, so nothing is to be seen
             self._canary.saw(PLURALS[sight.meta.kind])
+        edited = now.get("generation") != sight.meta.generation or now.get("deletionTimestamp")
+        sight.own = set() if edited else {*sight.own, str(now.get("resourceVersion"))}
         self._metrics.statuses.labels(sight.meta.kind).inc()
 
     async def post(self, sight: Sight, action: do.Post) -> None:

@@ -63,6 +63,7 @@ def _configured(settings: kopf.OperatorSettings, ours: Settings) -> None:
     settings.queueing.idle_timeout = 1.0
     settings.queueing.error_delays = (1, 2, 5, 10, 30, 60)
     settings.peering.standalone = True
+    settings.process.ultimate_exiting_timeout = None  # who ends us late is the kubelet
 
 
 def _registered(ours: Settings, cluster: Cluster, canary: Canary, seen: Seen) -> kopf.OperatorRegistry:

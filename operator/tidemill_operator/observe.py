@@ -47,7 +47,9 @@ class Known:
 
 @dataclass(slots=True)
 class Sight:
-    """What a pass is about: the object as it was read, what was worked out of it, and what was seen around it."""
+    """What a pass is about: the object as it was read, what was worked out of it, and what was seen around it.
+    ``own`` are the versions of the object that the pass has read or made, unless somebody else has edited it
+    meanwhile."""
 
     meta: Meta
     status: dict[str, Any]
@@ -57,6 +59,7 @@ class Sight:
     texts: dict[tuple[str, str], str] = field(default_factory=dict)
     accepted: Accepted | None = None
     seen: Observed | None = None
+    own: set[str] = field(default_factory=set)
 
     def sets(self) -> list[GivenSet]:
         """Return the input sets. Raises `InvalidFlow`."""
@@ -88,10 +91,11 @@ class Observer:
             finding = Finding(error.reason, error.message, error.path)
             kept = known.written if known.key[:1] == (metadata.get("generation"),) else None
             known = Known((metadata.get("generation"),), findings=(finding,), written=kept)
-            return Sight(_meta(kind, metadata), dict(kept or {}), known)
+            meta = _meta(kind, metadata)
+            return Sight(meta, dict(kept or {}), known, own={meta.version})
         meta = _meta(kind, said.get("metadata") or {})
         status = said.get("status")
-        sight = Sight(meta, status if isinstance(status, dict) else {}, known)
+        sight = Sight(meta, status if isinstance(status, dict) else {}, known, own={meta.version})
         if meta.deleted is None:
             await self._understand(sight, said)
         return sight

@@ -91,6 +91,7 @@ class Passes:
         decision = await self._settle(sight, memory)
         memory.known, memory.recalled = sight.known, decision.recalled
         await self._say(item, sight, decision)
+        item.own = frozenset(sight.own)
         return decision.after
 
     async def _settle(self, sight: Sight, memory: Memory) -> Decision:

@@ -32,7 +32,7 @@ from tidemill_operator.passes import Passes
 from tidemill_operator.pools import Pools
 from tidemill_operator.settings import Settings
 from tidemill_operator.store import Stores
-from tidemill_operator.work import Item, Work
+from tidemill_operator.work import ANY, Item, Work
 
 __all__ = ["Operator"]
 
@@ -209,7 +209,8 @@ class Operator:
                 if owner.get("uid") in self.work.items:
                     self.work.wake(owner["uid"], DATAFLOW, namespace, owner["name"])
             return
-        self.work.wake(uid, KIND_OF[plural], namespace, name)
+        version = ANY if gone else str(metadata.get("resourceVersion") or "")
+        self.work.wake(uid, KIND_OF[plural], namespace, name, version=version)
         if plural == "dataflows":  # runs may wait for it
             self.work.wake_all(DATAFLOWRUN, namespace, self._waits)
 

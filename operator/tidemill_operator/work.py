@@ -16,8 +16,10 @@ from collections.abc import Awaitable, Callable
 
 from tidemill.errors import TidemillError
 
-__all__ = ["Item", "Work"]
+__all__ = ["ANY", "Item", "Work"]
 
+ANY = "any"
+"""In the place of a version: something else than the object itself has changed."""
 FIRST, MOST = 1.0, 60.0
 """Seconds before an object is looked at again after a pass has failed: the first time, and at most."""
 
@@ -25,9 +27,10 @@ logger = logging.getLogger("tidemill.operator")
 
 
 class Item:
-    """An object that is looked after. ``memory`` is what passes remember of it, and can do without."""
+    """An object that is looked after. ``memory`` is what passes remember of it, and can do without; ``own`` are the
+    versions of it that the last pass has read or made itself: whoever tells of those tells nothing new."""
 
-    __slots__ = ("due", "failures", "kind", "memory", "name", "namespace", "running", "uid", "woken")
+    __slots__ = ("due", "failures", "kind", "memory", "name", "namespace", "own", "running", "uid", "woken")
 
     def __init__(self, uid: str, kind: str, namespace: str, name: str) -> None:
         self.uid = uid
@@ -36,7 +39,8 @@ class Item:
         self.name = name
         self.due = 0.0
         self.running = False
-        self.woken = False
+        self.woken: set[str] = set()
+        self.own: frozenset[str] = frozenset()
         self.failures = 0
         self.memory: object = None
 
@@ -61,13 +65,16 @@ class Work:
     def __len__(self) -> int:
         return len(self.items)
 
-    def wake(self, uid: str, kind: str, namespace: str, name: str, after: float = 0.0) -> None:
-        """Have an object looked at ``after`` seconds at the latest."""
+    def wake(self, uid: str, kind: str, namespace: str, name: str, after: float = 0.0, *, version: str = ANY) -> None:
+        """Have an object looked at ``after`` seconds at the latest, because it is of this ``version`` by now, or
+        because of something else."""
         item = self.items.get(uid)
         if item is None:
             item = self.items[uid] = Item(uid, kind, namespace, name)
         elif item.running:
-            item.woken = item.woken or not after
+            item.woken |= {version} if not after else set()
+            return
+        elif version in item.own:
             return
         elif item.due and item.due <= _now() + after:
             return
@@ -90,7 +97,7 @@ class Work:
             while True:
                 await self._room.acquire()
                 item = await self._next()
-                item.running, item.woken = True, False
+                item.running, item.woken = True, set()
                 passes.create_task(self._pass(process, item))
 
     def _plan(self, item: Item, after: float) -> None:
@@ -129,8 +136,9 @@ class Work:
             item.running = False
             self._room.release()
         if self.items.get(item.uid) is item:
-            if item.woken or after is not None:
-                self._plan(item, 0.0 if item.woken and not item.failures else after or 0.0)
+            news = not item.woken <= item.own
+            if news or after is not None:
+                self._plan(item, 0.0 if news and not item.failures else after or 0.0)
             else:
                 item.due = 0.0
 

@@ -46,6 +46,11 @@ class Processes:
         self.started.append(process)
         return process
 
+    def last_log(self) -> str:
+        """Return what the process that was started last has said."""
+        [log] = self.folder.glob(f"*-{len(self.started) - 1}.log")
+        return log.read_text()
+
     def operator(self) -> "subprocess.Popen[bytes]":
         """Start an operator for the namespace."""
         kubeconfig = self.api.environment["KUBECONFIG"]
@@ -62,7 +67,7 @@ class Processes:
 
     def get(self, what: str, name: str) -> dict[str, Any]:
         """Return an object; an empty one if there is none."""
-        found = self.api.get(what, "-n", self.namespace, "--ignore-not-found", f"--field-selector=metadata.name={name}")
+        found = self.api.get(what, "-n", self.namespace, f"--field-selector=metadata.name={name}")
         return dict(found["items"][0]) if found["items"] else {}
 
     def until(self, holds: Callable[[], object], what: str) -> None:
@@ -133,6 +138,7 @@ def test_operators_are_killed_and_nothing_is_lost_or_run_twice(processes: Proces
         processes.ended("dfr", f"big{number}")
         counts = processes.get("dfr", f"big{number}")["status"]["contexts"]
         assert counts == {"open": 0, "succeeded": 300, "failed": 0, "total": 300}
+    processes.until(lambda: "watching" in processes.last_log(), "it hears signals")
     operator.terminate()
     assert operator.wait(60) == 0
 

@@ -79,6 +79,34 @@ async def test_only_so_many_at_once() -> None:
     assert passes.most["all"] == 3
 
 
+async def test_what_a_pass_has_written_itself_is_no_news() -> None:
+    work, passes = Work(), Passes(after=1000)
+    async with working(work, passes):
+        wake(work, "a")
+        await passes.began.get()
+        work.items["a"].own = frozenset("7")
+        work.wake("a", "DataFlow", "ns", "a", version="7")
+        passes.go.set()
+        wake(work, "b")
+        assert await passes.began.get() == "b"
+        work.wake("a", "DataFlow", "ns", "a", version="7")
+        work.wake("a", "DataFlow", "ns", "a", version="8")
+        assert await passes.began.get() == "a"
+        assert passes.began.empty()
+
+
+async def test_news_while_a_pass_is_under_way_are_not_lost_in_its_own() -> None:
+    work, passes = Work(), Passes(after=1000)
+    async with working(work, passes):
+        wake(work, "a")
+        await passes.began.get()
+        work.items["a"].own = frozenset("7")
+        wake(work, "a")
+        work.wake("a", "DataFlow", "ns", "a", version="7")
+        passes.go.set()
+        assert await passes.began.get() == "a"
+
+
 async def test_a_pass_says_when_the_next_one_is() -> None:
     work, passes = Work(), Passes(after=0.01)
     passes.go.set()
