@@ -42,6 +42,7 @@ FILES = (
     "defaults",
     "stages",
     "children",
+    "bearing",
     "forwarding",
     "opening",
     "settle",

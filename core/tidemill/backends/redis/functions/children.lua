@@ -6,7 +6,7 @@
 -- A child is {name, plan digest, strict, offers, failure}: one with a failure cannot be opened and ends at once.
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: C.open, C.ended, C.resume, C.each, C.cancel
+-- Returns: C.bear, C.open, C.ended, C.resume, C.each, C.cancel
 
 -- parameter sets that ask for the same name each get one of their own, the same one in every try
 local function name_of(c, r, child)
@@ -27,36 +27,41 @@ local function without(list, id)
   end
 end
 
-function C.open(c, r, children)
-  local operation = c.p.ops[r.op + 1]
-  local hold = operation.forwards ~= false and #children > 0
-  r.state, r.waiting, r.endings, r.children = 'parent', #children, {}, {}
-  for at = 1, #children do r.endings[at] = '' end
-  c.kids[#c.kids + 1] = r.id
-  if hold then c.holding[#c.holding + 1] = r.id end
-  R.keep(c, r)
+-- open some children, of which the first has this place among all
+function C.bear(c, r, children, first, hold)
   local parent = c.id .. ' ' .. r.id
   for at, child in ipairs(children) do
     local name, failure = name_of(c, r, child[1]), child[5]
-    if not failure and (redis.call('HEXISTS', K.names, name) == 1 or redis.call('HEXISTS', key('ended'), name) == 1) then
+    local known = child[6] or redis.call('HEXISTS', K.names, name) == 1 or redis.call('HEXISTS', key('ended'), name) == 1
+    if not failure and known then
       local said = 'there is a context "' .. name .. '" already; a context is known by its name, so give this one another'
       failure = { reason = 'DuplicateContext', message = said }
     end
     if failure then
       failure.context = name
-      C.ended(parent, at, cmsgpack.pack({ name, child[2], cmsgpack.pack(failure), {}, {}, 0, 0, {}, {} }))
+      C.ended(parent, first + at - 1, cmsgpack.pack({ name, child[2], cmsgpack.pack(failure), {}, {}, 0, 0, {}, {} }))
     else
       local id = S.new_id()
-      local known = R.record(c, r.id)
-      known.children[#known.children + 1] = id
-      R.keep(c, known)
-      S.open(id, { name = name, plan = child[2], strict = child[3], parent = parent, place = at, depth = c.depth + 1,
+      local parent_set = R.record(c, r.id)
+      parent_set.children[#parent_set.children + 1] = id
+      R.keep(c, parent_set)
+      S.open(id, { name = name, plan = child[2], strict = child[3], parent = parent, place = first + at - 1, depth = c.depth + 1,
         lineage = c.lineage, group = c.group }, child[4], hold)
     end
   end
+end
+
+function C.open(c, r, children)
+  local hold = c.p.ops[r.op + 1].forwards ~= false and #children > 0
+  r.state, r.waiting, r.endings, r.children = 'parent', #children, {}, {}
+  for at = 1, #children do r.endings[at] = '' end
+  c.kids[#c.kids + 1] = r.id
+  R.keep(c, r)
   if #children == 0 then
     C.resume(c, r)
-  else
+  elseif not C.put_off(c, r, children) then
+    if hold then c.holding[#c.holding + 1] = r.id end
+    C.bear(c, r, children, 1, hold)
     S.quiet(c)
   end
 end

@@ -11,7 +11,10 @@ X.DO = {}
 local WEEK_LONG = 7 * 24 * 3600
 
 -- a chore: {its kind, what it is about, a second thing, from where to go on}
-function X.push(kind, about, more, from) redis.call('RPUSH', key('chores'), cmsgpack.pack({ kind, about, more or '', from or '0' })) end
+function X.push(kind, about, more, from)
+  redis.call('RPUSH', key('chores'), cmsgpack.pack({ kind, about, more or '', from or '0' }))
+  K.pushed = true
+end
 
 -- do a piece -> how many chores are left
 function X.work()

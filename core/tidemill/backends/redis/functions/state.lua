@@ -19,7 +19,7 @@ local many_kept = 0
 local function begin(keys)
   if not next then learn() end
   local tag = keys[1]
-  loaded = {}
+  loaded, K.epoch, K.pushed = {}, nil, nil
   if K.tag == tag then return end
   K = { tag = tag, context = tag .. ':c:' }
   for _, name in ipairs({ 'serial', 'names', 'delayed', 'beats', 'running' }) do K[name] = tag .. ':' .. name end

@@ -7,6 +7,7 @@
 -- ARGV[1] request: packed with msgpack, an array whose parts stand above each function
 -- Returns: what stands above each function
 
+local PROMPT = 0.005   -- seconds after which a worker does the next piece of what was too much for one call
 local SOON = 0.05   -- seconds after which a worker looks whether what it has left to others is still there
 
 -- whether a child is to be opened whose plan the store has not, or has not any more
@@ -34,7 +35,7 @@ local function cycle(a)
   local out, more = W.repeated(a[1], a[6])
   if not out then
     if lacks_plans(a[3]) then return 'PLAN' end
-    X.work()
+    if X.work() > 0 then K.pushed = true end
     P.due(a[5])
     for _, report in ipairs(a[3]) do P.settle(a[1], report, a[5]) end
     out, more = P.lease(a[1], a[2], a[4])
@@ -52,6 +53,7 @@ local function cycle(a)
   local soonest = redis.call('ZRANGE', K.delayed, 0, 0, 'WITHSCORES')
   local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - a[5]) or -1
   if more and (wait < 0 or wait > SOON) then wait = SOON end  -- whoever it is left to may be held up
+  if K.pushed and (wait < 0 or wait > PROMPT) then wait = PROMPT end
   return { out, string.format('%.17g', wait), gone, W.epoch() }
 end
 
