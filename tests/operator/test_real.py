@@ -18,10 +18,10 @@ from tests.operator.cluster import ControlPlane
 from tests.operator.words import FOLDER, dataflow, run
 from tidemill_operator.names import CLEANUP
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE = 90.0
+DEADLINE = 180.0
 """Seconds within which whatever a test waits for has to have happened."""
 
 
