@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import shlex
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.cli.support import FLOWS
-from tidemill.cli.group import VERBS, tidemill
+from tidemill.cli.group import ON_A_CLUSTER, ONLY_ON_A_CLUSTER, VERBS, command_of, tidemill
 
 ELSEWHERE = ("redis://", "tidemill dev")
 """What is in examples that need a store on another machine, or never end: they are only read, and tried where the verb
@@ -33,9 +32,9 @@ SLOW = {
 }
 
 
-def examples(verb: str) -> list[str]:
+def examples(verb: str, *, cluster: bool = False) -> list[str]:
     """The lines under "Examples:" in the help of a verb."""
-    return lines_of(importlib.import_module(f"tidemill.cli.{verb}").command.epilog)
+    return lines_of(command_of(verb, cluster=cluster).epilog)
 
 
 def lines_of(epilog: str | None) -> list[str]:
@@ -44,7 +43,9 @@ def lines_of(epilog: str | None) -> list[str]:
     return [line.strip() for line in section.splitlines()]
 
 
-ALL = [*lines_of(tidemill.epilog), *(example for verb in sorted(VERBS) for example in examples(verb))]
+OF_STORES = sorted(set(VERBS) - set(ONLY_ON_A_CLUSTER))
+ALL = [*lines_of(tidemill.epilog), *(example for verb in OF_STORES for example in examples(verb))]
+ON_CLUSTERS = [example for verb in ON_A_CLUSTER for example in examples(verb, cluster=True)]
 
 
 def test_help_names_every_verb_the_exit_codes_and_examples(cli: Callable[..., Any]) -> None:
@@ -74,14 +75,30 @@ def test_every_verb_has_an_example_and_every_module_of_a_verb_is_listed() -> Non
         **{p.parent.name: p for p in folder.glob("*/__init__.py")},
     }
     with_command = {name for name, path in files.items() if "\ndef command(" in path.read_text()}
-    assert with_command == set(VERBS)
+    assert with_command == set(VERBS) - set(ONLY_ON_A_CLUSTER)
+    on_clusters = {path.stem for path in (folder / "cluster").glob("*.py") if "\ndef command(" in path.read_text()}
+    assert on_clusters - {"options"} == set(ON_A_CLUSTER)
+
+
+@pytest.mark.parametrize("example", ON_CLUSTERS)
+def test_the_examples_for_a_cluster_are_read_as_they_stand(example: str) -> None:
+    program, verb, *arguments = shlex.split(example)
+    assert (program, "-n" in arguments) == ("tidemill", True)
+    assert command_of(verb, cluster=True).make_context(verb, arguments).params
+
+
+@pytest.mark.parametrize("verb", ON_A_CLUSTER)
+def test_a_verb_means_a_cluster_where_a_namespace_is_named(verb: str, cli: Callable[..., Any]) -> None:
+    for words in (["-n", "mill"], ["-nmill"], ["--namespace", "mill"], ["--namespace=mill"]):
+        result = cli(verb, *words, "--help")
+        assert (result.code, result.err) == (0, "")
+        assert "--token-file" in result.out
 
 
 @pytest.mark.parametrize("example", [one for one in ALL if any(word in one for word in ELSEWHERE)])
 def test_the_examples_that_need_more_than_this_machine_are_read_as_they_stand(example: str) -> None:
     _, verb, *arguments = shlex.split(example)
-    command = importlib.import_module(f"tidemill.cli.{verb}").command
-    read = command.make_context(verb, arguments)
+    read = command_of(verb).make_context(verb, arguments)
     assert read.params
 
 

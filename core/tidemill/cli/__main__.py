@@ -6,12 +6,17 @@ import sys
 
 from tidemill.cli.errors import guarded
 
-__all__ = ["main"]
+__all__ = ["kubectl", "main"]
 
 
 def main() -> None:
     """Run the command line with the arguments of this process, and end it with the code that says how it went."""
     sys.exit(guarded(sys.argv[1:]))
+
+
+def kubectl() -> None:
+    """The same as a plugin of kubectl: ``kubectl tidemill VERB …``, where all verbs speak to a cluster."""
+    sys.exit(guarded(sys.argv[1:], name="kubectl tidemill"))
 
 
 if __name__ == "__main__":

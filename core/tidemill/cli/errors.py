@@ -77,14 +77,14 @@ def problem_lines(problems: Iterable[Problem], kind: str) -> list[str]:
     return lines
 
 
-def guarded(arguments: Sequence[str]) -> int:
+def guarded(arguments: Sequence[str], name: str = "tidemill") -> int:
     """Run the command line with ``arguments`` and return its exit code; whatever happens becomes one."""
     from tidemill.cli.group import tidemill
 
     level = options.Level()
     try:
         # Not standalone: click would end the process itself, and call every error of the system its own.
-        result = tidemill.main(list(arguments), prog_name="tidemill", standalone_mode=False, obj=level)
+        result = tidemill.main(list(arguments), prog_name=name, standalone_mode=False, obj=level)
         sys.stdout.flush()
         return int(result or OK)
     except BaseException as error:

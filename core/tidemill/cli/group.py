@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,9 @@ import click
 from tidemill.cli.errors import ReaderGone
 from tidemill.cli.options import verbosity
 
-__all__ = ["VERBS", "tidemill"]
+__all__ = ["ONLY_ON_A_CLUSTER", "ON_A_CLUSTER", "VERBS", "command_of", "tidemill"]
+
+_CLUSTER = "tidemill.cli.cluster"
 
 VERBS = {
     "cancel": "Cancel contexts that are open in a store.",
@@ -25,16 +28,30 @@ VERBS = {
     "dev": "Start a store and workers on this machine, until Ctrl-C.",
     "diagram": "Draw a data flow as Mermaid, DOT or SVG.",
     "doctor": "Check this machine and installation, and say what to do about findings.",
+    "get": "Show how far a data flow on a cluster is.",
     "results": "Print what became of contexts in a store.",
+    "resume": "Have a data flow on a cluster go on that was suspended.",
     "run": "Run a data flow and print its results.",
     "serve": "Serve data flows over HTTP, until SIGTERM.",
     "submit": "Open contexts in a store, for its workers to run.",
+    "suspend": "Begin nothing new of a data flow on a cluster: what runs is ended, the rest waits.",
     "validate": "Check a data flow without running it.",
     "version": "Print the versions of tidemill and of Python.",
     "watch": "Show what a store is at.",
     "worker": "Run what is ready in a store, until SIGTERM.",
 }
 """The verbs and what each does. It is said here too, so that ``--help`` has to import none of them."""
+
+ON_A_CLUSTER = ("cancel", "get", "results", "resume", "submit", "suspend", "watch")
+"""Verbs that speak to a cluster: with ``-n NAMESPACE`` those that there are for a store as well."""
+ONLY_ON_A_CLUSTER = ("get", "resume", "suspend")
+
+
+def command_of(verb: str, *, cluster: bool = False) -> click.Command:
+    """Return the command of a verb, the one that speaks to a ``cluster`` if there is such a one."""
+    folder = "cluster." if verb in ONLY_ON_A_CLUSTER or (cluster and verb in ON_A_CLUSTER) else ""
+    command: click.Command = importlib.import_module(f"tidemill.cli.{folder}{verb}").command
+    return command
 
 
 @contextlib.contextmanager
@@ -57,11 +74,17 @@ class _Verbs(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(VERBS)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        plugin = ctx.find_root().info_name != "tidemill"  # of kubectl
+        ctx.meta[_CLUSTER] = plugin or any(re.match(r"-n|--namespace\b", arg) for arg in args[1:])
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"tidemill.cli.{cmd_name}").command
-        return command
+        return command_of(cmd_name, cluster=bool(ctx.meta.get(_CLUSTER)))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -15,7 +15,7 @@ from tidemill.backends.redis.embedded import EmbeddedStore
 from tidemill_operator.api.server import Api, serving
 from tidemill_operator.api.settings import ApiSettings
 
-TOKEN = "a token of alice"
+TOKEN = "token-of-alice"
 
 
 class Client:

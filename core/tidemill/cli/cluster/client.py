@@ -1,0 +1,134 @@
+"""Requests to the HTTP API of a cluster, and what it refuses as errors of ours.
+
+Neighbours: the verbs, which ask; `options`, which says where the API is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from tidemill.errors import TidemillError
+
+if TYPE_CHECKING:
+    import aiohttp
+
+__all__ = ["ApiError", "Client", "Place", "connected"]
+
+
+class ApiError(TidemillError):
+    """A request that the API has refused, with its reason; or ApiUnavailable, if it has not answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where contexts are: the API's URL, a token, and the object (``dataflows`` or ``dataflowruns``) in a namespace."""
+
+    url: str
+    token: str
+    namespace: str
+    plural: str
+    name: str
+
+    def path(self, *pieces: str) -> str:
+        """Return the URL of something of the object."""
+        base = ["v1", "namespaces", self.namespace, self.plural, self.name, *pieces]
+        return self.url.rstrip("/") + "/" + "/".join(quote(piece, safe="") for piece in base)
+
+
+class Client:
+    """Asks about one object. Every method raises `ApiError`."""
+
+    def __init__(self, place: Place, session: aiohttp.ClientSession) -> None:
+        self._place = place
+        self._session = session
+
+    @asynccontextmanager
+    async def _asked(self, method: str, *pieces: str, **request: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+        import aiohttp
+
+        try:
+            async with self._session.request(method, self._place.path(*pieces), **request) as answer:
+                if answer.status >= 400:
+                    raise await _refused(answer)
+                yield answer
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            said = f"the API at {self._place.url} does not answer: {str(error) or type(error).__name__}"
+            raise ApiError(said, reason="ApiUnavailable") from error
+
+    async def get(self, *pieces: str, **query: str) -> Any:
+        """Return what the API says of something."""
+        async with self._asked("GET", *pieces, params=query) as answer:
+            return await answer.json()
+
+    async def post(self, *pieces: str, said: Any = None) -> Any:
+        """Have something done, and return what the API says of it."""
+        async with self._asked("POST", *pieces, **({"json": said} if said is not None else {})) as answer:
+            return await answer.json()
+
+    async def lines(self, *pieces: str, **query: str) -> AsyncIterator[Any]:
+        """Yield the lines of an answer as they come. One that says what was refused meanwhile raises `ApiError`."""
+        async with self._asked("GET", *pieces, params=query) as answer:
+            async for said in _lines(answer):
+                yield said
+
+    async def open(self, lines: AsyncIterator[bytes], key: str | None = None, **query: str) -> AsyncIterator[Any]:
+        """Open a context for each line, and yield what the API says of each as it is open. With a ``key`` the same
+        may be sent again.
+        """
+        headers = {"Content-Type": "application/x-ndjson", **({"Idempotency-Key": key} if key else {})}
+        async with self._asked("POST", "contexts", params=query, data=lines, headers=headers) as answer:
+            async for said in _lines(answer):
+                if "opened" not in said:
+                    yield said
+
+    async def progress(self) -> AsyncIterator[Any]:
+        """Yield how far the object is, whenever that has changed, for ever; a connection that is lost is made anew."""
+        last = ""
+        while True:
+            headers = {"Last-Event-ID": last} if last else {}
+            async with self._asked("GET", "events", headers=headers) as answer:
+                async for raw in answer.content:
+                    field, _, value = raw.decode().rstrip("\n").partition(": ")
+                    if field == "id":
+                        last = value
+                    elif field == "data":
+                        yield json.loads(value)
+            await asyncio.sleep(1)
+
+
+async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[Any]:
+    async for raw in answer.content:
+        said = json.loads(raw)
+        if "refused" in said:
+            refused = said["refused"]
+            raise ApiError(refused["message"], reason=refused["reason"], path=refused.get("path", ""))
+        yield said
+
+
+async def _refused(answer: aiohttp.ClientResponse) -> ApiError:
+    try:
+        said = await answer.json()
+        return ApiError(said["message"], reason=said["reason"], path=said.get("path", ""))
+    except (ValueError, KeyError, TypeError):
+        text = (await answer.text())[:500]
+        return ApiError(f"the API has answered with {answer.status}: {text}", reason=f"Status{answer.status}")
+
+
+@asynccontextmanager
+async def connected(place: Place) -> AsyncIterator[Client]:
+    """Give a client while it is needed. Raises `ApiError` (ExtraMissing) where what it needs is not installed."""
+    try:
+        import aiohttp
+    except ImportError:
+        said = "this needs the package aiohttp, which is not installed: pip install 'tidemill[worker]'"
+        raise ApiError(said, reason="ExtraMissing") from None
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=120)
+    headers = {"Authorization": f"Bearer {place.token}"}
+    async with aiohttp.ClientSession(timeout=timeout, headers=headers, read_bufsize=1 << 24) as session:
+        yield Client(place, session)
