@@ -19,6 +19,11 @@ REDIS = "Only the Redis backend talks to Redis"
 KUBERNETES = "Only the operator knows Kubernetes"
 WORKER = "Worker and operator are built on the core and meet only there"
 
+OPERATOR = "operator/tidemill_operator"
+KOPF = "One module of the operator knows kopf"
+CLUSTER = "One module of the operator talks to the API server"
+DECISIONS = "What the operator decides, and what its kinds are, does no I/O"
+
 BREACHES = {
     "upward": ("model/__init__.py", "import tidemill.plan", LAYERS),
     "sideways": ("engine/__init__.py", "import tidemill.networks", LAYERS),
@@ -31,6 +36,11 @@ BREACHES = {
     "the core talks to Kubernetes": ("orchestrator/__init__.py", "import kubernetes", KUBERNETES),
     "the core starts a worker in its process": ("cli/__init__.py", "import tidemill_worker.supervisor", WORKER),
     "the core uses kopf": ("__init__.py", "import kopf", KUBERNETES),
+    "a second module uses kopf": (f"{OPERATOR}/passes.py", "import kopf", KOPF),
+    "a second module talks to the API server": (f"{OPERATOR}/apply.py", "import kubernetes", CLUSTER),
+    "a decision waits": (f"{OPERATOR}/decide/scaling.py", "import asyncio", DECISIONS),
+    "a decision asks the store": (f"{OPERATOR}/decide/scaling.py", "import tidemill_operator.store", DECISIONS),
+    "a kind asks the API server": (f"{OPERATOR}/kinds/base.py", "import tidemill_operator.cluster", DECISIONS),
 }
 
 
@@ -40,7 +50,11 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", LINT, "--config", str(ROOT / "pyproject.toml"), "--no-cache", "--no-logo"],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(folder / "core"), "COLUMNS": "200"},
+        env={
+            **environment,
+            "PYTHONPATH": os.pathsep.join(str(folder / root) for root in ("core", "operator")),
+            "COLUMNS": "200",
+        },
         capture_output=True,
         text=True,
         timeout=120,
@@ -57,8 +71,9 @@ def test_the_contracts_are_kept() -> None:
 @pytest.mark.parametrize("breach", BREACHES)
 def test_a_breach_is_noticed(tmp_path: Path, breach: str) -> None:
     path, line, contract = BREACHES[breach]
-    shutil.copytree(ROOT / "core", tmp_path / "core", ignore=shutil.ignore_patterns("__pycache__"))
-    module = tmp_path / "core" / "tidemill" / path
+    for root in ("core", "operator"):
+        shutil.copytree(ROOT / root, tmp_path / root, ignore=shutil.ignore_patterns("__pycache__"))
+    module = tmp_path / path if path.startswith("operator/") else tmp_path / "core" / "tidemill" / path
     module.parent.mkdir(exist_ok=True)
     with module.open("a", encoding="utf-8") as file:
         file.write(f"\n{line}\n")
