@@ -14,6 +14,9 @@ settings.register_profile("mutants", settings.get_profile("tidemill"), max_examp
 
 settings.load_profile("tidemill")
 
+BUILDING = 3600
+"""Seconds for one test on a cluster, the building of all that it needs included."""
+
 _measuring: list[Any] = []
 
 
@@ -29,5 +32,8 @@ def pytest_runtest_setup() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave what needs a cluster to the end: building one takes long where it has not been built before."""
+    """Leave what needs a cluster to the end, and give it time: building one takes long where there was none."""
     items.sort(key=lambda item: item.get_closest_marker("cluster") is not None)
+    for item in items:
+        if item.get_closest_marker("cluster") is not None:
+            item.add_marker(pytest.mark.timeout(BUILDING))
