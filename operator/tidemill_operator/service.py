@@ -220,7 +220,7 @@ class Operator:
 
     async def _look(self) -> None:
         """Look now and then at the pools of each namespace, and wake whose work has changed while nobody looked."""
-        before: dict[tuple[str, str], tuple[int, int]] = {}
+        before: dict[tuple[str, str], tuple[int, int, tuple[str, ...]]] = {}
         while True:
             await asyncio.sleep(LOOK * max(1.0, len(self.stores.open) / 20))
             await self.stores.close_idle({item.namespace for item in self.work.items.values()})
@@ -230,8 +230,9 @@ class Operator:
                 except StoreError:
                     continue
                 for pool in store.pools:
-                    said = overview.ready.get(pool, 0), overview.serving.get(pool, 0)
-                    if said != before.get((namespace, pool), (0, said[1])):
+                    missing = tuple(sorted(overview.missing.get(pool, ())))
+                    said = overview.ready.get(pool, 0), overview.serving.get(pool, 0), missing
+                    if said != before.get((namespace, pool), (0, said[1], ())):
                         self.work.wake_all(DATAFLOW, namespace, partial(_called, pool.rpartition(".")[0]))
                     before[namespace, pool] = said
 
