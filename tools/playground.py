@@ -95,29 +95,11 @@ def dev_up() -> list[str]:
 
 def install(besides: list[str]) -> None:
     """Install or upgrade the chart, and wait until all of it is ready."""
-    run(
-        *(
-            program("helm"),
-            "upgrade",
-            "--install",
-            NAME,
-            "charts/tidemill",
-            "--namespace",
-            NAMESPACE,
-            "--create-namespace",
-        ),
-        *("--wait", "--timeout", "5m", *besides),
-        quiet=True,
-    )
-    run(
-        "kubectl",
-        "label",
-        "namespace",
-        NAMESPACE,
-        "pod-security.kubernetes.io/enforce=restricted",
-        "--overwrite",
-        quiet=True,
-    )
+    where = ("--namespace", NAMESPACE, "--create-namespace", "--wait", "--timeout", "5m")
+    api = ("--set", "api.enabled=true,api.allowPlaintext=true,api.replicas=1")  # it is reached from this machine only
+    run(program("helm"), "upgrade", "--install", NAME, "charts/tidemill", *where, *api, *besides, quiet=True)
+    restricted = "pod-security.kubernetes.io/enforce=restricted"
+    run("kubectl", "label", "namespace", NAMESPACE, restricted, "--overwrite", quiet=True)
     run("kubectl", "-n", NAMESPACE, "get", "pods")
 
 
