@@ -14,8 +14,8 @@ from redis.exceptions import ConnectionError
 from tests.simulation.runners import Runner, Surroundings
 from tests.simulation.schedule import Process, Schedule, again, wait
 from tidemill.backends.redis.backend import RedisBackend
+from tidemill.backends.redis.watching import Watching
 from tidemill.backends.redis.workers import RedisWorkers, runner_of
-from tidemill_worker.beats import Watching
 
 __all__ = ["LEASE", "Worker", "World"]
 

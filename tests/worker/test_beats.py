@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidemill.backends.redis.watching import Watching
 from tidemill.backends.redis.workers import Beat, RedisWorkers
-from tidemill_worker.beats import Beating, LeaseLost, Watching
+from tidemill_worker.beats import Beating, LeaseLost
 from tidemill_worker.kernel import DeathTimer, boottime
 from tidemill_worker.metrics import Metrics
 

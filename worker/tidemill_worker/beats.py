@@ -12,50 +12,24 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from redis.exceptions import RedisError
 
+from tidemill.backends.redis.watching import Watching
 from tidemill.backends.redis.workers import RedisWorkers
 from tidemill.errors import TidemillError
 from tidemill_worker.kernel import DeathTimer, boottime
 from tidemill_worker.metrics import Metrics
 
-__all__ = ["Beating", "LeaseLost", "Watching"]
-
-FORGET = 20
-"""Lengths of a lease after which a worker that was not heard of any more is forgotten."""
+__all__ = ["Beating", "LeaseLost"]
 
 logger = logging.getLogger("tidemill.worker")
 
 
 class LeaseLost(Exception):
     """The leases of this worker are over, or about to be: its runners have to end before they are given to others."""
-
-
-class Watching:
-    """Watches the counts of other workers. ``expire`` is called for one that has been silent for ``lease`` seconds."""
-
-    def __init__(self, lease: float, expire: Callable[[str, str], Awaitable[None]]) -> None:
-        self._lease = lease
-        self._expire = expire
-        self._seen: dict[str, tuple[str, float, float]] = {}
-
-    async def look(self, others: dict[str, str], asked: float, answered: float) -> None:
-        """Take in the counts of an answer. It was asked for and answered at these times, by the monotonic clock: a
-        count was first seen at the latest when it was answered, and seen again at the earliest when it was asked."""
-        for worker, count in others.items():
-            known, since, _ = self._seen.get(worker, ("", answered, answered))
-            if known != count:
-                since = answered
-            self._seen[worker] = (count, since, answered)
-            if not count.isdecimal() or asked - since >= self._lease:
-                del self._seen[worker]
-                await self._expire(worker, count)
-        old = [one for one, (_, _, last) in self._seen.items() if answered - last > FORGET * self._lease]
-        for worker in old:
-            del self._seen[worker]
 
 
 class Beating:

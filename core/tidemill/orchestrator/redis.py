@@ -21,10 +21,12 @@ from tidemill.backends.redis.backend import RedisBackend
 from tidemill.backends.redis.checks import require
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.embedded import EmbeddedStore
+from tidemill.backends.redis.heartbeat import Heartbeat
 from tidemill.backends.redis.overview import RedisOverview, Wait
 from tidemill.backends.redis.patience import patiently
 from tidemill.backends.redis.refusals import named
 from tidemill.backends.redis.urls import store_url
+from tidemill.backends.redis.watching import LEASE
 from tidemill.errors import ContextClosed, StoreError, StoreMisconfigured
 from tidemill.model.context import BaseInputSetContext
 from tidemill.model.dataflow import DataFlow
@@ -58,7 +60,8 @@ class RedisOrchestrator:
 
     ``workers`` are the parameter sets that run at once in this process; with 0 others have to. ``max_ctxs`` bounds
     the contexts of a run that are open at once, ``lineage`` keeps their inputs for `Outcome.lineage`. ``durability``
-    is what the store has to be (always, fast, none), ``prefix`` begins the names of its keys.
+    is what the store has to be (always, fast, none), ``prefix`` begins the names of its keys. ``lease``: seconds of
+    silence after which others take over what this process runs.
 
     Raises `StoreError` when it is entered and the store is not to be used.
     """
@@ -72,6 +75,7 @@ class RedisOrchestrator:
         lineage: bool = False,
         durability: str = "always",
         prefix: str = "tm",
+        lease: float = LEASE,
     ) -> None:
         self.url = url
         self.max_ctxs = bound("max_ctxs", max_ctxs)
@@ -79,6 +83,7 @@ class RedisOrchestrator:
         self.lineage = lineage
         self.durability = durability
         self.prefix = prefix
+        self.lease = lease
         self.store = self.shown = ""
         self._stack = contextlib.AsyncExitStack()
 
@@ -134,7 +139,7 @@ class RedisOrchestratorContext(OrchestratorContext):
     async def __aenter__(self) -> RedisOrchestratorContext:
         parent = self.parent
         async with self._stack:
-            client = Client(parent.store, prefix=parent.prefix, name=self.owner, timeout=TIMEOUT)
+            client = self._client()
             self._stack.push_async_callback(client.close)
             await require(client.redis, store_url(parent.store).shown, tag=client.tag, durability=parent.durability)
             await patiently(client.load, "its functions")
@@ -153,6 +158,16 @@ class RedisOrchestratorContext(OrchestratorContext):
         self._began = time.monotonic()
         return self
 
+    def _client(self) -> Client:
+        """Return a client of the store, for one event loop."""
+        parent = self.parent
+        return Client(parent.store, prefix=parent.prefix, name=self.owner, timeout=TIMEOUT)
+
+    def _again(self) -> None:
+        """Have the pump look what has become of it; this is called in another thread."""
+        with contextlib.suppress(RuntimeError):  # it has ended already
+            self._loop.call_soon_threadsafe(self._pump.again)
+
     async def _work(self) -> None:
         """Begin to run in this process what is ready in the store."""
         implementations = await self._stack.enter_async_context(Implementations())
@@ -160,7 +175,12 @@ class RedisOrchestratorContext(OrchestratorContext):
         self.backend.compile = implementations.enter
         network = self.backend.implementations
         slots = {} if self.parent.workers is None else {"slots": self.parent.workers}
-        self._pump = Pump(network, self.backend.inputs, implementations, runner=self.owner, **slots)
+        self._heart = Heartbeat(self._client, self.owner, {"pool": network.pool}, self._again, lease=self.parent.lease)
+        runner = await self._heart.begin()
+        self._stack.push_async_callback(self._heart.end)
+        inputs, renew = self.backend.inputs, self._heart.renew
+        self._pump = Pump(network, inputs, implementations, runner=runner, renew=renew, **slots)
+        self._loop = asyncio.get_running_loop()
         pumping = asyncio.create_task(self._pump.run())
         pumping.add_done_callback(self._stopped)
         self._stack.push_async_callback(self._drain, pumping)
@@ -169,7 +189,7 @@ class RedisOrchestratorContext(OrchestratorContext):
         if not pumping.done():
             await self._pump.drain(GRACE)
         await asyncio.gather(pumping, return_exceptions=True)
-        back = patiently(partial(self.backend.implementations.lose, self.owner), "what is handed back")
+        back = patiently(partial(self.backend.implementations.lose, self._pump.runner), "what is handed back")
         with contextlib.suppress(TimeoutError):  # whoever looks after the store takes it back then
             await asyncio.wait_for(back, GRACE)
 

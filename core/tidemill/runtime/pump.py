@@ -13,7 +13,7 @@ import itertools
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import cast
 
 from tidemill.engine.parameters import ParameterSet
@@ -52,8 +52,10 @@ class Pump:
         *,
         runner: str,
         slots: int = SLOTS,
+        renew: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
         self.runner = runner
+        self._renew = renew
         self.slots = slots
         self.paused = False
         self.counts: Counter[str] = Counter()
@@ -89,7 +91,8 @@ class Pump:
         """Lease, call and report, until it has been stopped and nothing runs any more.
 
         Raises `Fenced` when the store holds the runner to be dead: whatever still runs here is not to go on. A runner
-        that belongs to no worker begins anew then, as nobody would start another in its place.
+        that belongs to no worker begins anew then, under the id that ``renew`` gives it, as nobody would start another
+        in its place.
         """
         self._watch.start()
         try:
@@ -97,9 +100,7 @@ class Pump:
                 try:
                     due = await self._exchange()
                 except Fenced:
-                    if "/" in self.runner:
-                        raise
-                    self._begin_anew()
+                    await self._begin_anew()
                     continue
                 if self._crash is not None:
                     raise self._crash
@@ -145,9 +146,17 @@ class Pump:
         mine, numbers = self._nonces
         return mine + next(numbers).to_bytes(8, "big")
 
-    def _begin_anew(self) -> None:
-        """Cancel what runs here: it is of an epoch of the store that is over, and what it says would be refused."""
-        logger.warning("the store takes nothing of what ran here, as a new epoch has begun in it; it is run again")
+    async def _begin_anew(self) -> None:
+        """Cancel what runs here, since what it says would be refused, and go on under another id. Raises `Fenced` for a
+        runner that somebody else starts again."""
+        if self._renew is not None:
+            self.runner = await self._renew()
+            if self._bell is not None:
+                self._bell.cancel()  # it is the one of a runner that nobody wakes any more
+                self._bell = None
+        elif "/" in self.runner:
+            raise Fenced(f'the store holds "{self.runner}" to be dead')
+        logger.warning("the store takes nothing of what ran here; it is run again")
         for task, one in self._running.items():
             if self._caller.can_cancel(one):
                 self._dropped.add(one)
@@ -173,6 +182,11 @@ class Pump:
             if timer is not None:
                 timer.cancel()
         await asyncio.sleep(0)  # what ends in the same turn of the loop is reported with it
+
+    def again(self) -> None:
+        """Call the store, to hear what has become of this runner."""
+        self._more = True
+        self._wake()
 
     def _wake(self) -> None:
         if self._sleep is not None and not self._sleep.done():
