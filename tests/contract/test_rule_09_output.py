@@ -175,6 +175,16 @@ async def test_later_parameter_sets_of_one_operation_win(factory: Factory) -> No
         assert list(ran.result) == ["last", "of 30", "of 10", "of 20"]
 
 
+async def test_later_parameter_sets_win_also_where_all_there_is_comes_of_a_default(factory: Factory) -> None:
+    given = Definition("given", "int", default=1)
+    sources = {"left": InputFlow({"a": ["seed"]}), "tell": InputFlow({"b": [{"left": "b"}]})}
+    plan = flow(operation("left", {"a": given}, {"b": B}, expand=["b"]), output("tell", {"b": B}), flow=sources)
+    scripts = {"left": lambda a: {"b": [a * 30, a * 10, a * 20]}, "tell": say(lambda b: {"last": b, f"of {b}": True})}
+    for seed in range(5):
+        ran = await shuffled(factory, plan, scripts, [], seed)
+        assert ran.result == {"last": 20, "of 30": True, "of 10": True, "of 20": True}
+
+
 async def test_what_an_output_operation_returns_is_no_input(driver: Driver) -> None:
     plan = flow(output("first", {"a": A}, outputs={"b": B}), output("second", {"b": B}))
     ran = await driver.run(plan, {"first": say(lambda a: {"b": a}), "second": say(lambda b: {"b": b})}, seeds(A, 1))

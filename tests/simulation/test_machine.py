@@ -85,6 +85,7 @@ class Protocol(RuleBasedStateMachine):
         done(self.backend.publish(PLAN))
         self.leases: list[tuple[ParameterSet, Set, str, int]] = []
         self.cycles: list[tuple[str, list[tuple[int, str]], list[Report], int, bytes]] = []
+        self.knows: dict[str, int] = {}
         self.unread: list[str] = []
         self.values = itertools.count(1)
         for worker in ("v", "w"):
@@ -264,11 +265,13 @@ class Protocol(RuleBasedStateMachine):
     def exchange(self, at: int, again: bool) -> None:
         model = self.model
         runner, told, reports, want, nonce = self.cycles[at]
-        if not model.alive(runner):
+        if not model.alive(runner) or self.knows.get(runner, model.epoch) != model.epoch:
             with pytest.raises(Fenced):
                 done(self.backend.implementations.exchange(runner, reports, want, nonce))
+            self.knows.pop(runner, None)
             model.refused += len(reports)
             return
+        self.knows[runner] = model.epoch
         leased, _ = done(self.backend.implementations.exchange(runner, reports, want, nonce))
         last, had = model.last.get(runner, (b"", []))
         if again and last == nonce:

@@ -48,7 +48,7 @@ end
 
 -- number -> rank, of all inputs there are; a default that was taken ranks before all
 function O.ranks(c)
-  local generations, generation_of, rank, heads = {}, {}, {}, {}
+  local generations, generation_of, rank, heads = { [0] = {} }, {}, {}, {} -- all there is may come of a default
   I.fetch(c, 'i', 0, c.numbers - 1)
   for number = 0, c.numbers - 1 do
     local head = I.header(c, number)
