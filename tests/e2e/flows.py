@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.e2e.place import Place
 
-__all__ = ["MODULE", "doubling", "given", "lines", "module"]
+__all__ = ["MODULE", "doubling", "given", "lines", "module", "workers_of"]
 
 MODULE = """
 import time
@@ -84,3 +84,8 @@ def doubling(name: str, *, pool: Mapping[str, Any] | None = None, **spec: Any) -
             **spec,
         },
     }
+
+
+def workers_of(name: str) -> str:
+    """Return the labels of the workers of a data flow."""
+    return f"app.kubernetes.io/component=worker,app.kubernetes.io/instance={name}"

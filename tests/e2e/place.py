@@ -86,9 +86,10 @@ class Place:
         self.kubectl("delete", kind, name, "--ignore-not-found", "--timeout=120s", *arguments)
 
     def pods(self, selector: str) -> list[Any]:
-        """Return the pods with these labels that are not on their way out."""
+        """Return the pods with these labels that run, or are about to."""
         items: list[Any] = self.get("pods", "-l", selector)["items"]
-        return [pod for pod in items if not pod["metadata"].get("deletionTimestamp")]
+        living = [pod for pod in items if pod.get("status", {}).get("phase") in ("Pending", "Running")]
+        return [pod for pod in living if not pod["metadata"].get("deletionTimestamp")]
 
     def status(self, name: str, kind: str = "dataflow") -> dict[str, Any]:
         """Return the status of an object."""

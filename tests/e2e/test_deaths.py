@@ -6,13 +6,12 @@ from functools import partial
 
 import pytest
 
-from tests.e2e.flows import doubling, lines, module
+from tests.e2e.flows import doubling, lines, module, workers_of
 from tests.e2e.place import Place
 
 pytestmark = pytest.mark.cluster
 
 CONTEXTS = 1500
-WORKERS = "tidemill.alt/dataflow"
 
 
 def submitted(cluster: Place, name: str, contexts: int, seconds: float, **pool: int) -> None:
@@ -38,7 +37,7 @@ def test_pods_are_killed_while_a_data_flow_runs(cluster: Place) -> None:
         cluster.until(lambda: succeeded(cluster, name) > 20, "the first contexts succeeded", 240)
         killed = {"worker": 0, "operator": 0, "store": 0}
         for who in ("worker", "worker", "operator", "worker", "store", "worker", "operator", "worker"):
-            label = f"{WORKERS}={name}" if who == "worker" else f"app.kubernetes.io/component={who}"
+            label = workers_of(name) if who == "worker" else f"app.kubernetes.io/component={who}"
             pods = cluster.until(partial(cluster.pods, label), f"there is a pod of {label}")
             kill(cluster, random_.choice(pods)["metadata"]["name"])
             killed[who] += 1
@@ -78,7 +77,7 @@ def test_data_flows_finish_while_the_operator_is_down(cluster: Place) -> None:
 def _ready_work(cluster: Place, name: str) -> int:
     """Return how much the workers of a data flow are running, by their own metrics."""
     total = 0
-    for pod in cluster.pods(f"{WORKERS}={name}"):
+    for pod in cluster.pods(workers_of(name)):
         path = f"/api/v1/namespaces/{cluster.namespace}/pods/{pod['metadata']['name']}:8080/proxy/metrics"
         text = cluster.run("kubectl", "get", "--raw", path).stdout
         total += sum(
@@ -104,11 +103,11 @@ def test_workers_are_replaced_under_load_and_nothing_is_lost(cluster: Place) -> 
     with cluster.gone_after(f"dataflow/{name}", f"configmap/{name}"):
         submitted(cluster, name, 400, 0.1, replicas=2)
         cluster.until(lambda: succeeded(cluster, name) > 5, "the first contexts succeeded")
-        old = {pod["metadata"]["name"] for pod in cluster.pods(f"{WORKERS}={name}")}
+        old = {pod["metadata"]["name"] for pod in cluster.pods(workers_of(name))}
         patch = [{"op": "add", "path": "/spec/pools/0/env", "value": [{"name": "COLOUR", "value": "green"}]}]
         cluster.kubectl("patch", "dataflow", name, "--type=json", "-p", json.dumps(patch))
         cluster.until(
-            lambda: not old & {pod["metadata"]["name"] for pod in cluster.pods(f"{WORKERS}={name}")},
+            lambda: not old & {pod["metadata"]["name"] for pod in cluster.pods(workers_of(name))},
             "all workers were replaced",
         )
         status = cluster.ended(name)
@@ -125,12 +124,12 @@ def test_workers_come_with_the_work_and_go_after_it(cluster: Place) -> None:
     with cluster.gone_after(f"dataflow/{name}", f"configmap/{name}"):
         cluster.apply(doubling(name, pool={**pool, "slots": 4}))
         cluster.until(lambda: cluster.condition(name, "Accepted").get("status") == "True", "it was accepted")
-        assert cluster.pods(f"{WORKERS}={name}") == []
+        assert cluster.pods(workers_of(name)) == []
         cluster.apply(doubling(name, pool={**pool, "slots": 4}, inputsFrom=[source]))
-        cluster.until(lambda: cluster.pods(f"{WORKERS}={name}"), "workers came")
+        cluster.until(lambda: cluster.pods(workers_of(name)), "workers came")
         status = cluster.ended(name)
         assert status["contexts"]["succeeded"] == 200
-        cluster.until(lambda: not cluster.pods(f"{WORKERS}={name}"), "workers went")
+        cluster.until(lambda: not cluster.pods(workers_of(name)), "workers went")
 
 
 def test_a_data_flow_is_suspended_and_goes_on(cluster: Place) -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.e2e.flows import doubling, given, module
+from tests.e2e.flows import doubling, given, module, workers_of
 from tests.e2e.place import Place
 
 pytestmark = pytest.mark.cluster
@@ -36,7 +36,7 @@ def test_the_namespace_takes_restricted_pods_only(cluster: Place, worker: str) -
 
 
 def test_a_worker_has_no_token_and_no_secret_in_its_environment(cluster: Place, worker: str) -> None:
-    pod = cluster.pods(f"tidemill.alt/dataflow={worker}")[0]["metadata"]["name"]
+    pod = cluster.pods(workers_of(worker))[0]["metadata"]["name"]
     token, environment, uid = json.loads(cluster.kubectl("exec", pod, "--", "python", "-c", INSIDE))
     assert not token
     assert uid != 0
@@ -46,7 +46,7 @@ def test_a_worker_has_no_token_and_no_secret_in_its_environment(cluster: Place, 
 
 
 def test_the_service_account_of_workers_may_do_nothing(cluster: Place, worker: str) -> None:
-    account = cluster.pods(f"tidemill.alt/dataflow={worker}")[0]["spec"]["serviceAccountName"]
+    account = cluster.pods(workers_of(worker))[0]["spec"]["serviceAccountName"]
     may_not(cluster, account, WORKER_MAY_NOT)
 
 

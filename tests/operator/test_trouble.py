@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -76,6 +77,12 @@ async def test_an_object_goes_though_the_store_is_away_for_ever(place: Stage) ->
     assert "StoreNotCleaned" in place.events()
 
 
+def finished(place: Stage) -> dict[str, Any]:
+    """Return what a status says, but for the workers, who may have had something to do a moment before the end."""
+    status: dict[str, Any] = place.get()["status"]
+    return {name: value for name, value in status.items() if name != "pools"}
+
+
 async def test_an_operator_that_dies_is_followed_by_another_one(place: Stage) -> None:
     place.work()
     place.start(opened_at_once=10)
@@ -87,10 +94,10 @@ async def test_an_operator_that_dies_is_followed_by_another_one(place: Stage) ->
     await place.ended()
     assert place.get()["status"]["contexts"] == {"open": 0, "succeeded": 60, "failed": 0, "total": 60}
     await place.kill()
-    before = place.get()["status"]
+    before = finished(place)
     operator = place.start()
     await place.looked_at(operator, 2)
-    assert place.get()["status"] == before, "who begins anew has nothing to say about what was finished"
+    assert finished(place) == before, "who begins anew has nothing to say about what was finished"
 
 
 async def test_flows_finish_while_no_operator_is_there(place: Stage) -> None:

@@ -11,6 +11,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
 from tidemill.errors import InvalidInput, shown
 from tidemill.model.definition import Definition
@@ -79,7 +80,9 @@ def _extract_tar(archive: str, directory: str) -> None:
             if not (member.isfile() or member.isdir()):
                 said = f"{archive} has a member {shown(member.name)} that is neither a file nor a directory"
                 raise InvalidInput(f"{said}; nothing of it was written", reason="UnsafeArchive")
-        read.extractall(directory, members=members, filter="data")
+        # Python before 3.11.4 knows no filters; what matters of this one was looked at above
+        filtered: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        read.extractall(directory, members=members, **filtered)
 
 
 @op(

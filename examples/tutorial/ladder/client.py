@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.cookiejar
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import AsyncIterator
@@ -80,8 +81,12 @@ class Session:
 
     def download(self, number: int) -> bytes:
         """Return what is in a file."""
-        with self._opener.open(self._ctx.url(f"/files/{number}"), timeout=_SECONDS) as answer:
-            return checked(answer.read(), answer.headers.get("X-SHA256"))
+        try:
+            with self._opener.open(self._ctx.url(f"/files/{number}"), timeout=_SECONDS) as answer:
+                return checked(answer.read(), answer.headers.get("X-SHA256"))
+        except urllib.error.HTTPError as error:
+            error.close()  # it holds the connection for whoever wants to read what came with it
+            raise
 
 
 @contextlib.asynccontextmanager
