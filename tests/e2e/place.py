@@ -93,7 +93,8 @@ class Place:
 
     def status(self, name: str, kind: str = "dataflow") -> dict[str, Any]:
         """Return the status of an object."""
-        found: dict[str, Any] = self.get(kind, name).get("status", {})
+        said = self.kubectl("get", kind, name, "-o", "jsonpath={.status}")  # not the spec, which may be anything
+        found: dict[str, Any] = json.loads(said or "{}")
         return found
 
     def condition(self, name: str, type_: str, kind: str = "dataflow") -> dict[str, Any]:
