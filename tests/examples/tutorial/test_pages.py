@@ -1,0 +1,49 @@
+"""The pages of the tutorial, followed literally: each command in them is run, and prints what the page says.
+
+An ellipsis in a page stands for anything within a line, a line of nothing else for any number of lines.
+"""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGES = sorted((ROOT / "docs" / "tutorial").glob("[0-9]*.md"))
+BLOCK = re.compile(r"^```console\n\$ (?P<command>.*)\n(?P<printed>(?:.*\n)*?)```$", re.M)
+CASES = [(page.name, found) for page in PAGES for found in BLOCK.finditer(page.read_text(encoding="utf-8"))]
+
+
+def pattern_of(printed: str) -> re.Pattern[str]:
+    """Return what a text has to be to be what a page says."""
+    lines = []
+    for line in printed.splitlines():
+        exact = re.escape(line).replace("…", ".*")
+        lines.append(r"(?:.*\n)*?" if line == "…" else exact + r"\n")
+    return re.compile("".join(lines))
+
+
+@pytest.mark.parametrize(("page", "block"), CASES, ids=[f"{page} {found['command'][9:60]}" for page, found in CASES])
+def test_a_command_prints_what_the_page_says(page: str, block: re.Match[str]) -> None:
+    program, *arguments = shlex.split(block["command"])
+    assert program == "python"
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert pattern_of(block["printed"]).fullmatch(done.stdout), done.stdout + done.stderr
+
+
+def test_every_rung_has_a_page_that_names_its_program() -> None:
+    programs = sorted(path.name for path in (ROOT / "examples" / "tutorial").glob("r[0-9]*.py"))
+    named = [re.search(r"examples/tutorial/(r\d+_\w+\.py)\)", page.read_text(encoding="utf-8")) for page in PAGES[:9]]
+    assert [found[1] if found else None for found in named] == programs
+
+
+def test_an_ellipsis_stands_for_anything_and_nothing_else_does() -> None:
+    assert pattern_of("a … c\n").fullmatch("a b c\n")
+    assert pattern_of("…\nend\n").fullmatch("one\ntwo\nend\n")
+    assert not pattern_of("a.c\n").fullmatch("abc\n")
+    assert not pattern_of("a\n").fullmatch("a\nb\n")
