@@ -8,7 +8,6 @@ jump or stand still change nothing. Neighbours: `kernel` (what happens to a work
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 import time
@@ -17,7 +16,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from tidemill.backends.redis.watching import Watching
+from tidemill.backends.redis.watching import Watching, taken_back
 from tidemill.backends.redis.workers import RedisWorkers
 from tidemill.errors import TidemillError
 from tidemill_worker.kernel import DeathTimer, boottime
@@ -100,11 +99,7 @@ class Beating:
         return True
 
     async def _expire(self, worker: str, count: str) -> None:
-        with contextlib.suppress(RedisError, OSError, TimeoutError, TidemillError):  # the next beats see it again
-            many = await self._workers.expire(worker, count)
-            if many is not None:
-                self._metrics.expired.inc()
-                self._metrics.taken_back.labels("expired").inc(many)
-                logger.warning(
-                    "the worker %s is dead; %d parameter sets that it held are handed out again", worker, many
-                )
+        many = await taken_back(self._workers, worker, count, logger)
+        if many is not None:
+            self._metrics.expired.inc()
+            self._metrics.taken_back.labels("expired").inc(many)

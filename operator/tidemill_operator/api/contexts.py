@@ -108,9 +108,8 @@ class Contexts:
         if not re.fullmatch(r"\d{1,20}", cursor):
             raise RequestError("the cursor is not one that a page has ended with", reason="BadCursor")
         async with self._store.asked():
-            raw, names = await self._store.client.call("members", self._flow.group, state, cursor)
-        following = raw.decode()
-        return [name.decode() for name in names], "" if following == "0" else following
+            names, following = await self._store.groups.page(self._flow.group, _named(state), cursor)
+        return names, "" if following == "0" else following
 
     async def one(self, name: str, wait: float = 0.0) -> dict[str, Any]:
         """Return what became of a context; of one that is open that it is, after ``wait`` seconds if it still is then.

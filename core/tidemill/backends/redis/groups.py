@@ -98,16 +98,25 @@ class RedisGroups:
     async def names(self, group: str, state: Literal["open", "succeeded", "failed"]) -> AsyncIterator[str]:
         """Yield the names of the contexts of a group that are in this state, each once, children not; of those that
         have ended the ones whose endings are kept."""
-        seen: set[bytes] = set()
+        seen: set[str] = set()
         cursor = "0"
         while True:
-            raw, page = await self._asked(partial(self._client.call, "members", group, state, cursor))
+            page, cursor = await self.page(group, state, cursor)
             for name in page:
                 if name not in seen:
                     seen.add(name)
-                    yield name.decode()
-            if (cursor := raw.decode()) == "0":
+                    yield name
+            if cursor == "0":
                 return
+
+    async def page(
+        self, group: str, state: Literal["open", "succeeded", "failed"], cursor: str
+    ) -> tuple[list[str], str]:
+        """Return some of these names, and the cursor of the next page; "0" is that of the first, and comes after the
+        last. A name may be on two pages.
+        """
+        raw, page = await self._asked(partial(self._client.call, "members", group, state, cursor))
+        return [name.decode() for name in page], raw.decode()
 
     async def chores(self) -> None:
         """Have all that done that was too much for one call, whoever caused it. Nobody has to call this: each call of

@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.patience import patiently
-from tidemill.backends.redis.watching import LEASE, Watching
+from tidemill.backends.redis.watching import LEASE, Watching, taken_back
 from tidemill.backends.redis.workers import RedisWorkers, runner_of
 from tidemill.errors import TidemillError
 
@@ -115,8 +115,7 @@ class Heartbeat:
         if self._number == 0:
             return
         try:
-            if self._worker:
-                await self._workers.bye(self._worker)
+            await self._workers.bye(self._worker)
         finally:
             await self._client.close()
 
@@ -140,7 +139,4 @@ class Heartbeat:
             await self._watching.look(beat.others, asked, time.monotonic())
 
     async def _expire(self, worker: str, count: str) -> None:
-        with contextlib.suppress(RedisError, OSError, TimeoutError, TidemillError):  # the next beats see it again
-            if (many := await self._workers.expire(worker, count)) is not None:
-                said = "the worker %s is dead; %d parameter sets that it held are handed out again"
-                logger.warning(said, worker, many)
+        await taken_back(self._workers, worker, count, logger)

@@ -5,9 +5,16 @@ Neighbours: `heartbeat` and the worker's `beats`, which both watch others while 
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections.abc import Awaitable, Callable
 
-__all__ = ["LEASE", "Watching"]
+from redis.exceptions import RedisError
+
+from tidemill.backends.redis.workers import RedisWorkers
+from tidemill.errors import TidemillError
+
+__all__ = ["LEASE", "Watching", "taken_back"]
 
 LEASE = 30.0
 """Seconds of silence after which a worker is held to be dead, unless set otherwise."""
@@ -37,3 +44,15 @@ class Watching:
         old = [one for one, (_, _, last) in self._seen.items() if answered - last > FORGET * self._lease]
         for worker in old:
             del self._seen[worker]
+
+
+async def taken_back(workers: RedisWorkers, worker: str, count: str, logger: logging.Logger) -> int | None:
+    """Have what a dead worker held handed out again, and return how much it was; None if it has beaten since, or the
+    store does not answer: then the next beats see it again.
+    """
+    with contextlib.suppress(RedisError, OSError, TimeoutError, TidemillError):
+        many = await workers.expire(worker, count)
+        if many is not None:
+            logger.warning("the worker %s is dead; %d parameter sets that it held are handed out again", worker, many)
+        return many
+    return None

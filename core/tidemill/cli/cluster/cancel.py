@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tidemill.cli import errors
-from tidemill.cli.cluster.client import Client
-from tidemill.cli.cluster.options import CLUSTER_HELP, Asked, asking, cluster_options, done
+from tidemill.cli.cluster.options import CLUSTER_HELP, Asked, cluster_options, doing
 from tidemill.cli.options import examples, paragraphs, verbosity
 
 __all__ = ["command"]
@@ -24,14 +22,6 @@ __all__ = ["command"]
 @verbosity
 def command(name: str, contexts: tuple[str, ...], asked: Asked) -> int:
     """Cancel contexts of a data flow on a cluster."""
-
-    async def cancelled(client: Client) -> int:
-        for context in contexts:
-            await client.post("contexts", context, "cancel")
-            done(f"{context} cancelled")
-        if not contexts:
-            await client.post("cancel")
-            done(f"{name} cancelled")
-        return errors.OK
-
-    return asking(asked, name, cancelled)
+    if not contexts:
+        return doing(asked, name, (("cancel",), f"{name} cancelled"))
+    return doing(asked, name, *((("contexts", context, "cancel"), f"{context} cancelled") for context in contexts))

@@ -66,9 +66,9 @@ class Client:
         async with self._asked("GET", *pieces, params=query) as answer:
             return await answer.json()
 
-    async def post(self, *pieces: str, said: Any = None) -> Any:
+    async def post(self, *pieces: str) -> Any:
         """Have something done, and return what the API says of it."""
-        async with self._asked("POST", *pieces, **({"json": said} if said is not None else {})) as answer:
+        async with self._asked("POST", *pieces) as answer:
             return await answer.json()
 
     async def lines(self, *pieces: str, **query: str) -> AsyncIterator[Any]:

@@ -6,6 +6,7 @@ Neighbours: `options`, which asks for this where nothing is said.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import re
 import shutil
@@ -36,6 +37,7 @@ def _kubectl(*arguments: str) -> str:
     return done.stdout
 
 
+@functools.cache
 def _config() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(_kubectl("config", "view", "--raw", "--minify", "-o", "json"))
     return found

@@ -7,16 +7,19 @@ Without ``--api`` kubectl makes a way to it: a forwarded port of the Service, wh
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
+from tidemill.cli import errors
 from tidemill.cli.cluster.client import ApiError, Client, Place, connected
+from tidemill.cli.options import level, set_up_logging
 
-__all__ = ["CLUSTER_HELP", "Asked", "asking", "cluster_options", "done"]
+__all__ = ["CLUSTER_HELP", "Asked", "asking", "cluster_options", "doing"]
 
 API, TOKEN_FILE = "TIDEMILL_API", "TIDEMILL_TOKEN_FILE"
 
@@ -38,7 +41,6 @@ class Asked:
 
 def cluster_options(function: _Function) -> _Function:
     """Give a command the options; it is called with ``asked``, an `Asked`."""
-    import functools
 
     @functools.wraps(function)
     def command(
@@ -53,7 +55,7 @@ def cluster_options(function: _Function) -> _Function:
         click.option("-n", "--namespace", metavar="NAMESPACE", help="The namespace (default: kubectl's)."),
     ):
         command = option(command)
-    return command  # type: ignore[return-value]
+    return cast(_Function, command)
 
 
 @contextlib.contextmanager
@@ -81,7 +83,6 @@ def _read(path: str) -> str:
 def asking(asked: Asked, name: str, work: Callable[[Client], Awaitable[int]]) -> int:
     """Connect, have ``work`` done, and return its exit code."""
     from tidemill.cli.attended import attended
-    from tidemill.cli.options import set_up_logging
 
     set_up_logging()
 
@@ -93,9 +94,14 @@ def asking(asked: Asked, name: str, work: Callable[[Client], Awaitable[int]]) ->
         return attended(connected_work(place))
 
 
-def done(text: str) -> None:
-    """Say in a line that something was done."""
-    from tidemill.cli.options import level
+def doing(asked: Asked, name: str, *requests: tuple[tuple[str, ...], str]) -> int:
+    """Send requests, each the pieces of a path, and say in a line what was done by it; return the exit code."""
 
-    if level() >= 0:
-        click.echo(text)
+    async def sent(client: Client) -> int:
+        for pieces, said in requests:
+            await client.post(*pieces)
+            if level() >= 0:
+                click.echo(said)
+        return errors.OK
+
+    return asking(asked, name, sent)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tidemill.cli import errors
-from tidemill.cli.cluster.client import Client
-from tidemill.cli.cluster.options import CLUSTER_HELP, Asked, asking, cluster_options, done
+from tidemill.cli.cluster.options import CLUSTER_HELP, Asked, cluster_options, doing
 from tidemill.cli.options import examples, paragraphs, verbosity
 
 __all__ = ["command"]
@@ -21,10 +19,4 @@ __all__ = ["command"]
 @verbosity
 def command(name: str, asked: Asked) -> int:
     """Have a data flow on a cluster go on that was suspended."""
-
-    async def changed(client: Client) -> int:
-        await client.post("resume")
-        done(f"{name} resumed")
-        return errors.OK
-
-    return asking(asked, name, changed)
+    return doing(asked, name, (("resume",), f"{name} resumed"))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tidemill.cli import errors
-from tidemill.cli.cluster.client import Client
-from tidemill.cli.cluster.options import CLUSTER_HELP, Asked, asking, cluster_options, done
+from tidemill.cli.cluster.options import CLUSTER_HELP, Asked, cluster_options, doing
 from tidemill.cli.options import examples, paragraphs, verbosity
 
 __all__ = ["command"]
@@ -21,10 +19,4 @@ __all__ = ["command"]
 @verbosity
 def command(name: str, asked: Asked) -> int:
     """Begin nothing new of a data flow on a cluster: what runs is ended, the rest waits."""
-
-    async def changed(client: Client) -> int:
-        await client.post("suspend")
-        done(f"{name} suspended")
-        return errors.OK
-
-    return asking(asked, name, changed)
+    return doing(asked, name, (("suspend",), f"{name} suspended"))
