@@ -11,6 +11,7 @@ from tests.worker import flows
 from tests.worker.fleet import DEADLINE, Fleet, fleet, until
 from tidemill.backends.redis.overview import RedisOverview
 from tidemill.plan.compile import compile_plan
+from tidemill_worker.metrics import Metrics
 
 
 def ask(workers: Fleet, path: str) -> tuple[int, str]:
@@ -76,3 +77,9 @@ async def test_who_has_no_store_is_not_ready_and_after_long_not_alive(tmp_path: 
         await until(lambda: ask(workers, "/livez")[0] == 503, "it has waited for too long")
         assert "the store has not answered" in ask(workers, "/livez")[1]
         assert await workers.stop() == [0]
+
+
+def test_what_alerts_look_at_is_there_before_it_happens() -> None:
+    said = Metrics().text().decode()
+    for series in ('beats_total{result="gone"}', 'runners_ended_total{cause="signal"}', 'reports_total{kind="failed"}'):
+        assert f"tidemill_worker_{series} 0.0" in said

@@ -6,6 +6,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 __all__ = ["Metrics"]
 
+KNOWN = {
+    "reports": ("completed", "failed"),
+    "beats": ("ok", "failed", "gone"),
+    "ended": ("signal", "exit", "memory"),
+    "taken_back": ("expired", "released", "lost"),
+}
+"""What labels say that alerts look at. A series that begins with its first event has not grown, for Prometheus."""
+
 
 class Metrics:
     """The metrics of one worker, in a registry of their own."""
@@ -23,6 +31,9 @@ class Metrics:
         self.beats = counter("beats", "Beats, by how they went", "result")
         self.ended = counter("runners_ended", "Runners that have ended, by cause", "cause")
         self.taken_back = counter("taken_back", "Parameter sets taken back from runners and workers, by cause", "cause")
+        for counted, words in KNOWN.items():
+            for word in words:
+                getattr(self, counted).labels(word)
         self.expired = counter("expired", "Other workers that this one has found dead")
         self.lives = counter("lives", "How often the worker has begun under a new id")
         self.runners = gauge("runners", "Runners that are ready")
