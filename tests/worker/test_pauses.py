@@ -91,3 +91,34 @@ async def test_a_runner_that_is_stopped_for_a_while_goes_on(tmp_path: Path) -> N
             assert (await backend.ending("c")).result == {"slept": [1]}
         assert len(flows.calls_of(tmp_path)) == 1
         assert await workers.stop() == [0]
+
+
+async def test_a_zombie_is_refused_where_no_timer_has_ended_it(tmp_path: Path) -> None:
+    """X5 and X6 without the kernel's help: a worker and its runner stand still beyond the lease, and go on then. What
+    the runner says is refused, though its operations have ended well, and the worker begins again under a new id."""
+    async with fleet(server("valkey"), tmp_path, lease=2, runners=1) as (workers, backend):
+        workers.module = "tests.worker.untimed"
+        (zombie,) = workers.start(1)
+        (dead,) = await workers.working(zombie)
+        plan = compile_plan(flows.SLOW)
+        await backend.open("c", plan, [flows.number(at) for at in range(3)])
+        await until(lambda: len(flows.calls_of(tmp_path)) == 3, "everything runs")
+        workers.module = "tidemill_worker"
+        (heir,) = workers.start(1)
+        (runner,) = await workers.working(heir)
+        for pid in (zombie.pid, dead):
+            os.kill(pid, signal.SIGSTOP)
+        await until(lambda: len(flows.calls_of(tmp_path)) == 6, "another runs all of it", workers.log)
+        os.kill(runner, signal.SIGSTOP)  # so that the first to report is the one that may not
+        (tmp_path / "go").touch()
+        os.kill(dead, signal.SIGCONT)
+        await until(lambda: not alive(dead), "it is refused, and ends")
+        assert workers.look("hlen", "names") == 1
+        os.kill(runner, signal.SIGCONT)
+        async with asyncio.timeout(DEADLINE):
+            assert (await backend.ending("c")).result == {"slept": [0, 1, 2]}
+        zombie.send_signal(signal.SIGCONT)
+        await until(lambda: "was ended: " in workers.log(), "it hears that it is dead", workers.log)
+        await until(lambda: workers.log().count("working as") == 3, "it begins again", workers.log)
+        assert len(flows.calls_of(tmp_path)) == 6
+        assert await workers.stop() == [0, 0]

@@ -190,15 +190,24 @@ def connection(url: str | StoreURL, **settings: Any) -> Any:
     It repeats nothing by itself: whether a call whose reply was lost may be repeated, only its caller knows.
     ``settings`` go to every connection. Raises `StoreMisconfigured` for memory and embedded, which have no address.
     """
-    import redis.asyncio
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
+
+    from tidemill.backends.redis.heeding import heeding
 
     said = store_url(url) if isinstance(url, str) else url
     if said.scheme in (MEMORY, EMBEDDED):
         raise StoreMisconfigured(f'"{said}" is no address to connect to; start it first', reason="InvalidStoreURL")
     chosen = {**said.options, "db": said.database, "username": said.user, "password": said.password}
-    chosen = {"protocol": 2, "retry": Retry(NoBackoff(), 0), **chosen, **settings}
+    client = _client(said, {"protocol": 2, "retry": Retry(NoBackoff(), 0), **chosen, **settings})
+    pool = client.connection_pool
+    pool.connection_class = heeding(pool.connection_class)
+    return client
+
+
+def _client(said: StoreURL, chosen: dict[str, Any]) -> Any:
+    import redis.asyncio
+
     if said.scheme == SENTINEL:
         return _primary(said, chosen)
     if said.scheme == "unix":
