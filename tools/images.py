@@ -8,6 +8,7 @@ Neighbours: `programs` (finds things), `playground` (loads the images into a clu
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import shutil
 import subprocess
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from tools.programs import Missing, cluster_beside
 
-__all__ = ["IMAGES", "Builder", "build", "builder", "version"]
+__all__ = ["IMAGES", "Builder", "build", "builder", "sources", "version"]
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = {"tidemill-operator": "operator/Dockerfile", "tidemill-worker": "worker/Dockerfile"}
@@ -50,6 +51,17 @@ class Builder:
 def version() -> str:
     """Return the version of the project, which is the tag of its images."""
     return str(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
+
+
+def sources() -> str:
+    """Return a digest of what images are built from: those of one version and other sources are other images."""
+    found = hashlib.sha256()
+    files = [ROOT / name for name in ("pyproject.toml", "uv.lock", *IMAGES.values())]
+    for folder in ("core", "worker", "operator"):
+        files += (path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix != ".pyc")
+    for path in sorted(set(files)):
+        found.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
+    return found.hexdigest()[:16]
 
 
 def builder(wanted: str = "") -> Builder:

@@ -18,15 +18,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.images import IMAGES, build, builder, version
+from tools.images import IMAGES, build, builder, sources, version
 from tools.programs import Missing, cluster_beside, program
 
-__all__ = ["chosen", "main"]
+__all__ = ["chosen", "load", "main"]
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = NAMESPACE = "tidemill"
 FOLDER = "/var/lib/tidemill-store"
 """Where the store of a cluster without a StorageClass has its data, on its node."""
+STORE = "redis:7"
+"""The image of the store in a cluster that cannot download one."""
 
 
 def run(*command: str, quiet: bool = False) -> str:
@@ -63,9 +65,18 @@ def kind_up() -> list[str]:
     if NAME not in run("kind", "get", "clusters", quiet=True).split():
         run("kind", "create", "cluster", "--config", "kind-config.yaml", "--wait", "120s")
     run("kubectl", "config", "use-context", f"kind-{NAME}", quiet=True)
-    build(builder(), list(IMAGES))
-    run("kind", "load", "docker-image", "--name", NAME, *(f"{name}:{version()}" for name in IMAGES), quiet=True)
+    build(builder("docker"), list(IMAGES))
+    load("kind", *(f"{name}:{version()}" for name in IMAGES))
     return []
+
+
+def load(cluster: str, *tags: str) -> None:
+    """Give a cluster images that were built on this machine."""
+    if cluster == "kind":
+        run("kind", "load", "docker-image", "--name", NAME, *tags, quiet=True)
+    else:
+        prefix = builder("cluster").prefix
+        run(dev_cluster(), "load-image", *(tag if tag == STORE else f"{prefix}{tag}" for tag in tags), quiet=True)
 
 
 def dev_cluster() -> str:
@@ -83,9 +94,8 @@ def dev_cluster() -> str:
 def dev_up() -> list[str]:
     """Start the throwaway cluster, give it the images, and return what helm is told besides."""
     tool = dev_cluster()
-    made = builder("cluster")
-    build(made, list(IMAGES))
-    run(tool, "load-image", "redis:7", *(f"{made.prefix}{name}:{version()}" for name in IMAGES), quiet=True)
+    build(builder("cluster"), list(IMAGES))
+    load("dev", STORE, *(f"{name}:{version()}" for name in IMAGES))
     run(tool, "node-exec", "install", "-d", "-o", "65532", "-g", "65532", FOLDER)
     return [
         *("--set", "store.bundled.image.repository=redis", "--set-string", "store.bundled.image.tag=7"),
@@ -96,8 +106,12 @@ def dev_up() -> list[str]:
 def install(besides: list[str]) -> None:
     """Install or upgrade the chart, and wait until all of it is ready."""
     where = ("--namespace", NAMESPACE, "--create-namespace", "--wait", "--timeout", "5m")
-    api = ("--set", "api.enabled=true,api.allowPlaintext=true,api.replicas=1")  # it is reached from this machine only
-    run(program("helm"), "upgrade", "--install", NAME, "charts/tidemill", *where, *api, *besides, quiet=True)
+    values = ["api.enabled=true,api.allowPlaintext=true,api.replicas=1"]  # it is reached from this machine only
+    values.append("metrics.ofObjects=true")  # there are few of them
+    # the tag of the images is that of before: pods are replaced because of this
+    values += [f"{who}.podAnnotations.sources=s{sources()}" for who in ("operator", "api")]
+    said = [word for value in values for word in ("--set", value)]
+    run(program("helm"), "upgrade", "--install", NAME, "charts/tidemill", *where, *said, *besides, quiet=True)
     restricted = "pod-security.kubernetes.io/enforce=restricted"
     run("kubectl", "label", "namespace", NAMESPACE, restricted, "--overwrite", quiet=True)
     run("kubectl", "-n", NAMESPACE, "get", "pods")

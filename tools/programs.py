@@ -1,8 +1,8 @@
-"""Finds the programs that are not Python's: helm, promtool. Those of ``tools/go`` are built where Go is.
+"""Finds the programs that are not Python's: helm, promtool, prometheus. Those of ``tools/go`` are built where Go is.
 
 A program is looked for in a variable of its name (``HELM=…``), in ``build/bin`` and in the PATH; then, if it is one
-of ``tools/go`` and ``go`` is there, it is built into ``build/bin``. Neighbours: `chart`, `playground`, the tests of
-the chart.
+of ``tools/go`` and ``go`` is there, it is built into ``build/bin``; if Debian has it and this is one, it is taken out
+of its package, which is not installed and starts nothing. Neighbours: `chart`, `playground`, the tests of the chart.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 __all__ = ["Missing", "cluster_beside", "program"]
@@ -18,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILT = ROOT / "build" / "bin"
 IN_GO = {"helm": "helm.sh/helm/v3/cmd/helm"}
 """Programs that are built from the modules of ``tools/go``, whose versions its files pin."""
+IN_DEBIAN = {"prometheus": "prometheus", "promtool": "prometheus"}
+"""Programs that need nothing but themselves, and the packages that have them."""
 
 
 class Missing(Exception):
@@ -35,6 +38,8 @@ def program(name: str, *, build: bool = True) -> str:
     go = shutil.which("go")
     if build and name in IN_GO and go:
         return _built(go, name)
+    if build and name in IN_DEBIAN and shutil.which("apt-get") and shutil.which("dpkg-deb"):
+        return _unpacked(name)
     hint = " (or Go, which builds it)" if name in IN_GO else ""
     raise Missing(f"{name} is not installed: install it{hint}, or say where it is with {name.upper()}=…")
 
@@ -51,6 +56,20 @@ def _built(go: str, name: str) -> str:
         made.unlink(missing_ok=True)
         raise Missing(f"{name} could not be built: {done.stderr.strip()[-500:]}")
     made.replace(BUILT / name)
+    return str(BUILT / name)
+
+
+def _unpacked(name: str) -> str:
+    BUILT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILT) as folder:
+        for command in (["apt-get", "download", "--quiet", IN_DEBIAN[name]], ["sh", "-c", "dpkg-deb -x *.deb ."]):
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise Missing(
+                    f"{name} is not installed, and {command[0]} does not get it: {done.stderr.strip()[-500:]}; "
+                    f"say where it is with {name.upper()}=…"
+                )
+        (Path(folder) / "usr" / "bin" / name).replace(BUILT / name)
     return str(BUILT / name)
 
 
