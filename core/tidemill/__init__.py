@@ -19,6 +19,7 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tidemill import metrics as metrics
     from tidemill import noasync as noasync
     from tidemill.dffml import *  # noqa: F403  # all that it has is public here
     from tidemill.errors import (
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         InvalidFlow,
         InvalidInput,
         LoadError,
+        MetricError,
         MultipleAncestorsFoundError,
         NotOpImp,
         OperationException,
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
         ValidatorMissing,
     )
     from tidemill.formats.load import load
+    from tidemill.metrics.estimate import Estimate
     from tidemill.model.context import (
         BaseInputSetContext,
         MemoryInputSet,
@@ -109,6 +112,7 @@ __all__ = [
     "DuplicateContext",
     "EntrypointNotFound",
     "FailedToLoadOperation",
+    "Estimate",
     "FailedToLoadOperationImplementation",
     "Forward",
     "FunctionLibraryMissing",
@@ -130,6 +134,7 @@ __all__ = [
     "MemoryInputSetConfig",
     "MemoryOrchestrator",
     "MultipleAncestorsFoundError",
+    "MetricError",
     "NotOpImp",
     "Operation",
     "OperationException",
@@ -225,6 +230,7 @@ _HOMES = {
         "LoadError",
         "MultipleAncestorsFoundError",
         "NotOpImp",
+        "MetricError",
         "OperationException",
         "OperationFailure",
         "OperationImplementationNotInstantiable",
@@ -242,6 +248,7 @@ _HOMES = {
     "tidemill.formats.load": ("load",),
     "tidemill.model.context": (
         "BaseInputSetContext",
+    "tidemill.metrics.estimate": ("Estimate",),
         "MemoryInputSet",
         "MemoryInputSetConfig",
         "StringInputSetContext",
@@ -302,7 +309,7 @@ _HOMES = {
 
 _HOME_OF = dict.fromkeys(_DFFML, "tidemill.dffml")
 _HOME_OF.update({name: module for module, names in _HOMES.items() for name in names})
-_MODULES = ("base", "configloader", "db", "df", "high_level", "noasync", "operation", "util")
+_MODULES = ("base", "configloader", "db", "df", "high_level", "metrics", "noasync", "operation", "util")
 """What a program may reach without importing it: ``tidemill.noasync.run``."""
 
 

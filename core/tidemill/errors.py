@@ -24,6 +24,7 @@
     │   └── ContextLimitExceeded        more contexts than the flow allows
     ├── DefinitionNotInContext          an output operation asks for what nobody gave
     ├── MultipleAncestorsFoundError     a value has several ancestors where one was asked for
+    ├── MetricError                     a metric, or an estimate, that cannot be
     ├── RemapFailure                    a path does not exist in the result to be remapped
     ├── StoreError                      the store that processes share cannot do its part
     │   ├── StoreMisconfigured          its settings, or its URL, would lose work
@@ -68,6 +69,7 @@ __all__ = [
     "InvalidFlow",
     "InvalidInput",
     "LoadError",
+    "MetricError",
     "MultipleAncestorsFoundError",
     "NotOpImp",
     "OperationException",
@@ -321,6 +323,12 @@ class MultipleAncestorsFoundError(TidemillError):
     """A value has several ancestors of a kind of which one was asked for."""
 
     reason = "MultipleAncestors"
+
+
+class MetricError(TidemillError):
+    """A metric has a name, label or value that it cannot have, or an estimate is none."""
+
+    reason = "InvalidMetric"
 
 
 class RemapFailure(TidemillError):

@@ -15,6 +15,7 @@ from typing import Any
 
 from tidemill.backends.memory.backend import MemoryBackend
 from tidemill.errors import ContextClosed
+from tidemill.metrics.measured import Waits
 from tidemill.model.context import BaseInputSetContext
 from tidemill.model.dataflow import DataFlow
 from tidemill.model.input import Input
@@ -43,6 +44,7 @@ class MemoryOrchestratorConfig:
     workers: int | None = field("parameter sets that run at once", default=None)
     seed: int | None = field("makes a random order of execution that can be repeated", default=None)
     lineage: bool = field("keep the inputs of contexts for Outcome.lineage", default=False)
+    metrics: bool = field("measure calls, and let operations count", default=True)
 
 
 class MemoryOrchestrator:
@@ -50,7 +52,8 @@ class MemoryOrchestrator:
 
     Configured by a `MemoryOrchestratorConfig`, or by its fields as keywords: ``max_ctxs`` bounds the contexts that are
     open at once, ``workers`` the parameter sets that run at once. ``seed`` makes a random order of execution that can
-    be repeated. ``lineage`` keeps the inputs of contexts for `Outcome.lineage`.
+    be repeated. ``lineage`` keeps the inputs of contexts for `Outcome.lineage`. ``metrics``: measure calls, and let
+    operations count for the run.
     """
 
     CONFIG = MemoryOrchestratorConfig
@@ -63,14 +66,18 @@ class MemoryOrchestrator:
         workers: int | None = None,
         seed: int | None = None,
         lineage: bool = False,
+        metrics: bool = True,
     ) -> None:
         if config is None:
-            config = MemoryOrchestratorConfig(max_ctxs=max_ctxs, workers=workers, seed=seed, lineage=lineage)
+            config = MemoryOrchestratorConfig(
+                max_ctxs=max_ctxs, workers=workers, seed=seed, lineage=lineage, metrics=metrics
+            )
         self.config = config
         self.max_ctxs = bound("max_ctxs", config.max_ctxs)
         self.workers = bound("workers", config.workers)
         self.seed = config.seed
         self.lineage = config.lineage
+        self.metrics = config.metrics
 
     @classmethod
     def withconfig(cls, config: Mapping[str, Any] | None = None, *above: str) -> MemoryOrchestrator:
@@ -118,7 +125,10 @@ class MemoryOrchestratorContext(OrchestratorContext):
                 self.contexts,
                 slots=self.parent.workers,
                 starving=self.room.set,
+                metrics=self.metrics if self.parent.metrics else None,
             )
+            if self._runner.meter is not None:
+                self.backend.implementations.waits = Waits(self._runner.meter)
             self._runner.crashed = self.crashed
             self.backend.implementations.cancel = self._runner.cancel
             await self._stack.enter_async_context(self._runner)

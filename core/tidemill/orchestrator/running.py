@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Protocol
 
 from tidemill.errors import ContextLimitExceeded, DuplicateContext, OperationException, TidemillError, shown
+from tidemill.metrics.series import Recorder
 from tidemill.model.context import BaseInputSetContext
 from tidemill.model.dataflow import DataFlow
 from tidemill.model.input import Input
@@ -47,12 +48,16 @@ def bound(name: str, value: int | None, least: int = 1) -> int | None:
 
 
 class OrchestratorContext(abc.ABC):
-    """One data flow being run: its implementations are entered, and any number of runs share them."""
+    """One data flow being run: its implementations are entered, and any number of runs share them.
+
+    ``metrics`` has what was measured of the calls of its operations, and what they have counted.
+    """
 
     plan: Plan
 
     def __init__(self, dataflow: DataFlow, strict: bool) -> None:
         self.dataflow = dataflow
+        self.metrics = Recorder()
         self.strict = strict
         self.contexts: dict[str, BaseInputSetContext] = {}
         self.counts = {"open": 0, "succeeded": 0, "failed": 0}

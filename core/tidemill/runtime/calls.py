@@ -15,6 +15,8 @@ from typing import Any
 
 from tidemill.engine.parameters import LEASED, ParameterSet
 from tidemill.errors import pointer
+from tidemill.metrics.calls import Call
+from tidemill.metrics.measured import Meter
 from tidemill.model.context import BaseInputSetContext, StringInputSetContext
 from tidemill.model.definition import convert
 from tidemill.networks.backend import Backend
@@ -37,6 +39,8 @@ EMISSIONS_A_TURN = 64
 """Emissions after which a generator that never waits lets others have the loop."""
 _REFUSED = {"exit": "Exit", "unloadable": "OperationLoadError"}
 """The reasons of outcomes of a child process that are a message only."""
+_RESULTS: dict[type, str] = {Completed: "completed", Failed: "failed", Lost: "lost"}
+"""What the ends of calls are counted as; one that waits for child contexts has not ended."""
 
 
 class Caller:
@@ -61,6 +65,8 @@ class Caller:
         self._one_off = Threads()
         self._pool = Pool()
         self.noticed: dict[ParameterSet, float] = {}
+        self._meter: Meter | None = None
+        self._try = self._attempt
         self._elsewhere: dict[str, Callable[[ParameterSet, Prepared, dict[str, Any]], Any]] = {
             "generator": self._generator,
             "context": self._in_context,
@@ -79,8 +85,24 @@ class Caller:
         left to report."""
         prepared = self._implementations[parameter_set.operation]
         if prepared.timeout is None or prepared.kind in ("thread", "process", "subprocess"):
-            return self._attempt(parameter_set, prepared)
+            return self._try(parameter_set, prepared)
         return self._bounded(parameter_set, prepared)
+
+    def measure(self, meter: Meter) -> None:
+        """Measure every call from now on, and let operations count."""
+        self._meter = meter
+        self._try = self._measured
+
+    async def _measured(self, parameter_set: ParameterSet, prepared: Prepared) -> Report | None:
+        meter, result = self._meter, "cancelled"
+        assert meter is not None
+        call = Call(meter.scope(prepared.operation))
+        try:
+            report = await self._attempt(parameter_set, prepared)
+            result = _RESULTS.get(type(report), "") if report is not None else "dropped"
+            return report
+        finally:
+            meter.end(call, result)
 
     async def _attempt(self, parameter_set: ParameterSet, prepared: Prepared) -> Report | None:
         """Call the operation; whatever it raises is its failure, unless the call itself has been cancelled."""
@@ -108,7 +130,7 @@ class Caller:
         loop, limit = asyncio.get_running_loop(), prepared.timeout
         assert limit is not None
         began = time.monotonic()
-        task = loop.create_task(self._attempt(parameter_set, prepared))
+        task = loop.create_task(self._try(parameter_set, prepared))
         try:
             done = await _within(task, limit)
         finally:

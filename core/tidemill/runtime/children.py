@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import io
 import itertools
 import locale
 import os
@@ -19,6 +20,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any, NamedTuple
 
 from tidemill.errors import pointer
+from tidemill.metrics.children import heard, on_cpu, telling
 from tidemill.runtime.failures import text_of, traceback_of
 from tidemill.runtime.located import Place, found_at
 
@@ -56,24 +58,29 @@ class Reading(NamedTuple):
         return list(itertools.islice(value, self.enough)) if isinstance(value, Iterator) else value
 
 
-def run_encoded(place: Place, encoded: bytes, reading: Reading) -> bytes:
-    """Call a function with pickled arguments and return the pickled outcome. Runs in the child."""
-    outcome: Outcome
+def run_encoded(place: Place, encoded: bytes, reading: Reading, *, programs: bool = False) -> bytes:
+    """Call a function with pickled arguments and return the pickled outcome, behind what is told of the call. Runs in
+    the child. ``programs``: what it starts may say metrics as well."""
+    with telling(programs=programs) as told:
+        outcome = _outcome(place, encoded, reading)
+    return pickle.dumps(told) + _encode(outcome)
+
+
+def _outcome(place: Place, encoded: bytes, reading: Reading) -> Outcome:
     try:
         function = found_at(place)
     except (Exception, SystemExit) as error:  # whatever a module raises while it is imported; a script may exit
         said = (
             f"{place.module}:{place.name} cannot be imported in its process: {type(error).__name__}: {text_of(error)}"
         )
-        return _encode(("unloadable", said))
+        return "unloadable", said
     try:
         with _unchanged():
-            outcome = called(function, pickle.loads(encoded), reading)
+            return called(function, pickle.loads(encoded), reading)
     except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
-        outcome = ("exit", f"{type(error).__name__}: {text_of(error)}")
+        return "exit", f"{type(error).__name__}: {text_of(error)}"
     except BaseException as error:
-        outcome = ("raised", (type(error).__name__, text_of(error), traceback_of(error)))
-    return _encode(outcome)
+        return "raised", (type(error).__name__, text_of(error), traceback_of(error))
 
 
 @contextlib.contextmanager
@@ -112,12 +119,13 @@ def called(function: Callable[..., Any], arguments: dict[str, Any], reading: Rea
 
     Generators and lazy lists are read here, as far as they may go on: nobody else is to wait for them.
     """
-    returned = function(**arguments)
-    if inspect.iscoroutine(returned):
-        returned = asyncio.run(_await(returned))
-    if inspect.isasyncgen(returned):
-        return "yielded", asyncio.run(_collected(returned, reading.enough))
-    return "returned", reading.read(returned)
+    with on_cpu():
+        returned = function(**arguments)
+        if inspect.iscoroutine(returned):
+            returned = asyncio.run(_await(returned))
+        if inspect.isasyncgen(returned):
+            return "yielded", asyncio.run(_collected(returned, reading.enough))
+        return "returned", reading.read(returned)
 
 
 async def _await(awaitable: Any) -> Any:
@@ -164,9 +172,12 @@ def _unpicklable(value: Any, seen: set[int]) -> tuple[Any, Any] | None:
 
 
 def outcome_of(encoded: bytes) -> Outcome:
-    """Return the outcome that a child process sent."""
+    """Return the outcome that a child process sent, and take in what it told of the call."""
+    sent = io.BytesIO(encoded)
+    told = pickle.load(sent)
+    heard(told, len(encoded) - sent.tell())
     try:
-        found: Outcome = pickle.loads(encoded)
+        found: Outcome = pickle.load(sent)
     except Exception as error:  # it could be written, but not be read: code of the user runs here
         return "unserialisable", ("", f"it cannot be read back: {type(error).__name__}: {text_of(error)}")
     return found

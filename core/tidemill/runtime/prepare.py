@@ -27,7 +27,6 @@ from tidemill.errors import (
 )
 from tidemill.model.dataflow import DataFlow
 from tidemill.model.definition import Definition
-from tidemill.model.limits import Limits
 from tidemill.plan.compile import compile_plan
 from tidemill.plan.plan import Plan, PlannedOperation
 from tidemill.runtime.children import Reading
@@ -47,7 +46,7 @@ class Prepared:
     ``kind``: "coroutine" and "function" are called as they are, on the loop; "generator" is iterated; "context" goes
     through an implementation context (``enters``: which has to be entered); "flow" opens child contexts; "thread",
     "process" and "subprocess" run elsewhere. ``converts`` are the parameters whose mappings become the operation's
-    own specs. ``reading`` says how far what it returns elsewhere is read.
+    own specs. ``reading`` says how far what it returns elsewhere is read. ``dataflow`` is the digest of its plan.
     """
 
     operation: PlannedOperation
@@ -59,6 +58,7 @@ class Prepared:
     converts: tuple[tuple[str, Definition], ...]
     enters: bool
     reading: Reading
+    dataflow: str
 
     @property
     def code(self) -> CodeType | None:
@@ -122,7 +122,7 @@ class Implementations:
             _refuse_unfitting(operation, implementation)
             config = plan.configs.get(operation.instance)
             entered = await self._instance(implementation, operation, config, above)
-            self.prepared[operation] = prepare(operation, entered, plan.limits)
+            self.prepared[operation] = prepare(operation, entered, plan)
         except TidemillError as error:
             if self._pool is None:
                 raise
@@ -180,7 +180,7 @@ def _naming(operation: PlannedOperation, what: str) -> Iterator[None]:
         raise OperationImplementationNotInstantiable(said, path=path) from error
 
 
-def prepare(operation: PlannedOperation, implementation: OperationImplementation, limits: Limits) -> Prepared:
+def prepare(operation: PlannedOperation, implementation: OperationImplementation, plan: Plan) -> Prepared:
     """Return how an operation is called."""
     function = implementation.function if isinstance(implementation, FunctionImplementation) else None
     plain = isinstance(implementation, FunctionImplementation) and implementation.plain
@@ -195,7 +195,8 @@ def prepare(operation: PlannedOperation, implementation: OperationImplementation
         timeout=operation.operation.timeout,
         converts=tuple((p.name, p.definition) for p in operation.parameters if p.definition.spec is not None),
         enters=_enters(type(implementation).CONTEXT),
-        reading=Reading(output, expands, limits.outputs),
+        reading=Reading(output, expands, plan.limits.outputs),
+        dataflow=plan.digest,
     )
 
 

@@ -149,7 +149,7 @@ def _serve_one(connection: Any, call: Call, environment: dict[str, str]) -> None
     _live_in(environment)
     os.setsid()
     families.guarded_worker(connection)
-    connection.send_bytes(run_encoded(*call))
+    connection.send_bytes(run_encoded(*call, programs=True))
     connection.close()
 
 

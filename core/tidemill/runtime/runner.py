@@ -14,11 +14,13 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from tidemill.engine.parameters import ParameterSet
+from tidemill.metrics.series import Recorder
 from tidemill.model.context import BaseInputSetContext
 from tidemill.networks.backend import Backend
 from tidemill.networks.implementations import Failed, Released, Report
 from tidemill.runtime.calls import GRACE, Caller, running_in
 from tidemill.runtime.failures import failure_of
+from tidemill.runtime.measuring import meter_of
 from tidemill.runtime.prepare import Implementations
 from tidemill.runtime.watch import LoopWatch
 
@@ -33,7 +35,8 @@ logger = logging.getLogger("tidemill.runner")
 
 
 class Runner:
-    """Runs what a backend has ready. ``starving`` is called when nothing is ready; an async context manager."""
+    """Runs what a backend has ready. ``starving`` is called when nothing is ready, ``metrics`` is where calls are
+    measured and operations count; an async context manager."""
 
     def __init__(
         self,
@@ -44,10 +47,14 @@ class Runner:
         worker: str = "local",
         slots: int | None = None,
         starving: Callable[[], None] = lambda: None,
+        metrics: Recorder | None = None,
     ) -> None:
         self.worker = worker
         self._network = backend.implementations
         self._caller = Caller(backend, worker, implementations, contexts)
+        self.meter = meter_of(metrics, implementations)
+        if self.meter is not None:
+            self._caller.measure(self.meter)
         self._implementations = implementations
         self._most = slots or SLOTS
         self._starving = starving

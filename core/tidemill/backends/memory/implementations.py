@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from tidemill.backends.memory.context import MemoryContext
 from tidemill.engine.expansion import LOW_WATER
 from tidemill.engine.parameters import DISPATCHED, DROPPED, LEASED, ParameterSet
+from tidemill.metrics.measured import Waits
 from tidemill.networks.implementations import Report
 from tidemill.plan.plan import PlannedOperation
 
@@ -57,6 +58,7 @@ class MemoryOperationImplementationNetwork:
         self._parked: dict[PlannedOperation, deque[ParameterSet]] = {}
         self._listeners: dict[str, Callable[[], None]] = {}
         self._hungry: dict[str, None] = {}
+        self.waits: Waits | None = None
         self.cancel: Callable[[ParameterSet], None] | None = None
         self.lost: Callable[[str], int] = lambda worker: 0  # set by the backend, which knows what follows
 
@@ -72,6 +74,8 @@ class MemoryOperationImplementationNetwork:
                 return
             self._running[operation] = running + 1
         parameter_set.context.bound.counts[operation.index].dispatched += 1
+        if self.waits is not None:
+            self.waits.ready(parameter_set)
         self.ready.append(parameter_set)
         if self._hungry:
             self._call()
@@ -110,9 +114,13 @@ class MemoryOperationImplementationNetwork:
             operation, context = parameter_set.operation, parameter_set.context
             if parameter_set.state is not DISPATCHED or context.stage is not operation.stage:
                 parameter_set.state = DROPPED  # its context has failed meanwhile
+                if self.waits is not None:
+                    self.waits.dropped(parameter_set)
                 if operation.operation.concurrency is not None:
                     self.freed(operation)
                 continue
+            if self.waits is not None:
+                self.waits.leased(parameter_set)
             parameter_set.state = LEASED
             parameter_set.worker = worker
             parameter_set.leases += 1
