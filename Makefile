@@ -92,10 +92,18 @@ docs: $(STAMP)  ## make docs/redis.md, docs/dataflow.md and docs/metrics.md out 
 	@$(PY) tools/dataflow_doc.py
 	@PYTHONPATH=. $(PY) tools/metrics_doc.py
 
+.PHONY: site
+site: $(STAMP)  ## build the site of the documentation, strictly, into build/site; it needs no server
+	@PYTHONPATH=. $(PY) tools/site.py $(ARGS)
+
 .PHONY: bench
 bench: $(STAMP)  ## measure in memory (ARGS="--help") and over a store (STORE="--help") beside others; given one, that
 	@$(if $(ARGS)$(if $(STORE),,x),$(PY) -m benchmarks $(ARGS),:)
 	@$(if $(STORE)$(if $(ARGS),,x),$(PY) -m benchmarks.store $(STORE),:)
+
+.PHONY: bench-cluster
+bench-cluster: $(STAMP)  ## measure Tidemill in the cluster that make playground has made (ARGS="--help" for choices)
+	@$(PY) -m benchmarks.cluster $(ARGS)
 
 .PHONY: soak
 soak: $(STAMP)  ## simulate fifty thousand flows, kill workers a thousand times, and look whether anything was lost (ARGS="--help" for choices)
