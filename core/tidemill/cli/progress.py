@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tidemill.orchestrator.outcome import Progress
 
-__all__ = ["Display", "display", "running", "summary"]
+__all__ = ["Display", "display", "left", "running", "summary"]
 
 LIVE_SECONDS = 0.125
 PLAIN_SECONDS = (1.0, 30.0)
@@ -64,6 +64,23 @@ def running(progress: Progress) -> dict[str, int]:
     return {instance: number for instance, number in left.items() if number > 0}
 
 
+def left(progress: Progress, total: int | None) -> str:
+    """Return how long it will take until the end, in words; nothing while that cannot be told. ``total``: the contexts
+    that there will be, if that is known."""
+    from tidemill.metrics.remaining import at_once, by_contexts, seconds_left, shown_seconds
+
+    contexts = progress.contexts
+    done = contexts["succeeded"] + contexts["failed"]
+    seconds = by_contexts(progress.elapsed, done, total)
+    if seconds is None:
+        open_ = {
+            name: each.dispatched - each.completed - each.failed - each.retried
+            for name, each in progress.operations.items()
+        }
+        seconds = seconds_left(open_, progress.seconds, at_once(progress.seconds, progress.elapsed))
+    return f"about {shown_seconds(seconds)} left" if seconds else ""
+
+
 def summary(progress: Progress, *, succeeded: int, failed: int, unfinished: int) -> str:
     """Return one line that says what a run has done."""
     done = succeeded + failed
@@ -106,9 +123,9 @@ class _Plain(_Lines):
             contexts = now.contexts
             done = contexts["succeeded"] + contexts["failed"]
             of = f" of {self.total}" if self.total is not None else ""
-            busy = sum(running(now).values())
+            busy, said = sum(running(now).values()), left(now, self.total)
             say(f"{now.elapsed:.0f} s: {done}{of} contexts done, {contexts['failed']} failed, "
-                f"{contexts['open']} open, {_count(busy, 'operation')} running")  # fmt: skip
+                f"{contexts['open']} open, {_count(busy, 'operation')} running{said and f', {said}'}")  # fmt: skip
 
 
 class _Live:
@@ -149,6 +166,8 @@ class _Live:
         of = f" of {self.total}" if self.total is not None else ""
         table = Table.grid(padding=(0, 2))
         said = f"{done}{of} contexts done, {contexts['failed']} failed, {contexts['open']} open"
+        expected = left(now, self.total)
+        said += f", {expected}" if expected else ""
         table.add_row(Text(f"{now.elapsed:.1f} s", style="bold"), Text(said))
         busy = sorted(now.operations.items(), key=lambda pair: pair[1].completed - pair[1].dispatched)
         for instance, counts in busy[:OPERATIONS]:

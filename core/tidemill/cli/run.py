@@ -7,6 +7,7 @@ import click
 from tidemill.cli.backend import BACKEND_HELP, MEMORY, backend_options, is_memory
 from tidemill.cli.given import INPUTS_HELP, flow_options, given
 from tidemill.cli.options import examples, level, paragraphs, set_up_logging, verbosity
+from tidemill.cli.recording import recording_options
 from tidemill.cli.source import FLOW_HELP
 
 __all__ = ["command"]
@@ -24,6 +25,7 @@ __all__ = ["command"]
         "tidemill run flow.yaml --input name=Ada --input name=Grace --output json",
         "tidemill run flow.yaml --inputs people.jsonl --output jsonl --progress off",
         "tidemill run flow.yaml --inputs people.csv --no-strict --workers 4",
+        "tidemill run flow.yaml --inputs people.jsonl --record record.json",
         "tidemill run package.flows:greeting --input name=Ada",
         "tidemill run flow.yaml --input name=Ada --backend embedded",
         "tidemill run flow.yaml --inputs people.jsonl --backend redis://localhost:6379 --workers 0",
@@ -38,6 +40,7 @@ __all__ = ["command"]
     help="Cancel the run after S seconds; it has 10 more to clean up.")  # fmt: skip
 @click.option("--progress", type=click.Choice(["auto", "on", "off"]), default="auto",
     help="Live on a terminal, lines elsewhere; auto is off with -q.")  # fmt: skip
+@recording_options
 @backend_options(required=False)
 @verbosity
 def command(
@@ -53,6 +56,8 @@ def command(
     workers: int | None,
     timeout: float | None,
     progress: str,
+    record: str | None,
+    metrics_port: int | None,
     backend: str,
     durability: str,
 ) -> int:
@@ -70,6 +75,8 @@ def command(
         workers=workers,
         timeout=timeout,
         progress=progress,
+        record=record,
+        metrics_port=metrics_port,
         level=level(),
         total=found.total,
         slow_inputs=found.total is None,

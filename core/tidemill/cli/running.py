@@ -19,6 +19,7 @@ from tidemill.cli import errors
 from tidemill.cli.backend import MEMORY
 from tidemill.cli.output import FAILURES_SHOWN, Printer, failure_text, printer, record_of
 from tidemill.cli.progress import Display, display, running, summary
+from tidemill.cli.recording import Recording, count_text
 
 if TYPE_CHECKING:
     from tidemill.formats.inputs import InputSet
@@ -44,8 +45,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Settings:
     """What the options of ``tidemill run`` say; ``timeout`` in seconds, ``total`` the number of contexts if known.
 
-    ``slow_inputs`` says that reading the next context may have to wait for somebody who writes it, ``backend`` where
-    contexts live.
+    ``record`` and ``metrics_port`` say where what was measured goes. ``slow_inputs`` says that reading the next context
+    may have to wait for somebody who writes it, ``backend`` where contexts live.
     """
 
     output: str = "table"
@@ -60,6 +61,8 @@ class Settings:
     slow_inputs: bool = False
     backend: str = "memory"
     durability: str = "always"
+    record: str | None = None
+    metrics_port: int | None = None
     printer: Printer | None = None
     """What prints in the place of the one for ``output``."""
 
@@ -107,7 +110,8 @@ class _Run:
     async def _run(self, sets: Iterable[InputSet]) -> None:
         settings = self.settings
         orchestrator = _orchestrator(settings)
-        async with orchestrator, orchestrator(self.dataflow, strict=settings.strict) as octx:
+        recording = Recording(settings.record, settings.metrics_port)
+        async with orchestrator, orchestrator(self.dataflow, strict=settings.strict) as octx, recording.of(octx):
             beside = [asyncio.create_task(self.display.show(octx.progress)), asyncio.create_task(self._warn(octx))]
             self.progress = octx.progress
             try:
@@ -126,6 +130,8 @@ class _Run:
                 if settings.level >= 0:
                     # Cancelled contexts have ended, too, but nothing came out of them.
                     self._summarise(summary(progress, **self.ended, unfinished=len(self.order)))
+                    for line in count_text(octx):
+                        errors.say(line)
 
     async def _warn(self, octx: OrchestratorContext) -> None:
         """Say what nobody runs though it is ready, once each."""

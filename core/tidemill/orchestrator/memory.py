@@ -18,6 +18,7 @@ from tidemill.errors import ContextClosed
 from tidemill.metrics.measured import Waits
 from tidemill.model.context import BaseInputSetContext
 from tidemill.model.dataflow import DataFlow
+from tidemill.metrics.remaining import durations
 from tidemill.model.input import Input
 from tidemill.orchestrator.input_sets import InputSets, closing
 from tidemill.orchestrator.outcome import Progress
@@ -157,6 +158,7 @@ class MemoryOrchestratorContext(OrchestratorContext):
 
 
 class _MemoryRun(Run):
+            seconds=durations(self.metrics),
     octx: MemoryOrchestratorContext
 
     def open(self, name: str, inputs: list[Input]) -> None:

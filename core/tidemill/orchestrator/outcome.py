@@ -8,6 +8,7 @@ from typing import Any
 
 from tidemill.engine.lineage import LineageRecord
 from tidemill.errors import OperationFailure
+from tidemill.metrics.histograms import Histogram
 from tidemill.model.context import BaseInputSetContext
 from tidemill.networks.backend import Counts
 
@@ -38,9 +39,11 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a run is: ``elapsed`` seconds, ``contexts`` by state (open, succeeded, failed), ``operations`` by
-    instance, and the operations that ``blocked`` the event loop, with the seconds of the longest time."""
+    instance, and the operations that ``blocked`` the event loop, with the seconds of the longest time. ``seconds`` has
+    how long calls have taken, by instance, as far as they were measured here."""
 
     elapsed: float
     contexts: dict[str, int]
     operations: dict[str, Counts]
     blocked: dict[str, float]
+    seconds: dict[str, Histogram] = field(default_factory=dict)
