@@ -62,7 +62,7 @@ def flow(*operations: Any, **more: Any) -> DataFlow:
 async def refused(dataflow: DataFlow, *inputs: Any) -> InvalidInput:
     """Give these together with a healthy context; nothing of them may run."""
     with pytest.raises(InvalidInput) as caught:
-        await listed(run(dataflow, {"wrong": list(inputs)}))
+        await listed(run(dataflow, {"wrong": list(inputs)}, orchestrator=MemoryOrchestrator(exact=True)))
     assert runs == []
     return caught.value
 

@@ -45,14 +45,16 @@ def dataflow(operation: Any, limits: Limits) -> DataFlow:
 
 async def outcomes(flow: DataFlow, *sets: Any, strict: bool = True) -> list[Outcome]:
     """Run a data flow and return what became of its contexts, in the order in which they ended."""
-    async with asyncio.timeout(DEADLINE), MemoryOrchestrator() as orchestrator, orchestrator(flow) as octx:
+    exact = MemoryOrchestrator(exact=True)
+    async with asyncio.timeout(DEADLINE), exact as orchestrator, orchestrator(flow) as octx:
         return [outcome async for outcome in octx.outcomes(*sets, strict=strict)]
 
 
 async def outcomes_beside(operation: Any, value: Any = "go", limits: Limits | None = None) -> Beside:
     """Run an operation that takes GO in a strict and in a lenient context, each beside a healthy one."""
     flow = dataflow(operation, limits or Limits())
-    async with asyncio.timeout(DEADLINE), MemoryOrchestrator() as orchestrator, orchestrator(flow) as octx:
+    exact = MemoryOrchestrator(exact=True)
+    async with asyncio.timeout(DEADLINE), exact as orchestrator, orchestrator(flow) as octx:
         found = [o async for o in octx.outcomes(_contexts("strict", "healthy", value))]
         found += [o async for o in octx.outcomes(_contexts("lenient", "also healthy", value), strict=False)]
     return Beside(found)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from tidemill import (
     OperationImplementationContext,
     op,
 )
-from tidemill.runtime.find import entry_points, find_implementation, find_operation, load_attribute
+from tidemill.runtime.find import entry_points, find_implementation, find_operation, load_attribute, said_elsewhere
 
 CODE = """
 from tidemill import Definition, Operation, op
@@ -120,6 +121,40 @@ def test_an_unknown_name_says_which_ones_there_are_and_what_to_do() -> None:
     assert raised.value.reason == "OperationLoadError"
     assert 'did you mean "get_single"?' in raised.value.message
     assert "module:attribute" in raised.value.message
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What a program announces through pkg_resources in the group of DFFML."""
+    announced: dict[str, Any] = {}
+
+    def iter_entry_points(group: str) -> list[Any]:
+        things = announced.items() if group == "dffml.operation" else ()
+        return [SimpleNamespace(name=name, load=lambda thing=thing: thing) for name, thing in things]
+
+    monkeypatch.setitem(sys.modules, "pkg_resources", SimpleNamespace(iter_entry_points=iter_entry_points))
+    return announced
+
+
+def test_what_a_program_announces_through_pkg_resources_is_found(elsewhere: dict[str, Any]) -> None:
+    @op(inputs={"go": GO}, outputs={"noted": NOTED})
+    async def ground(go: str) -> dict[str, str]:
+        return {"noted": go}
+
+    elsewhere["grind"] = ground
+    elsewhere["get_single"] = ground
+    assert find_operation("grind") is ground
+    assert Operation.load("grind") == ground.op
+    assert OperationImplementation.load("grind") is ground.imp
+    assert ground.op in Operation.load()
+    assert ground.imp in OperationImplementation.load()
+    assert Operation.load("get_single") == GetSingle.op  # what packages say of themselves comes first
+
+
+def test_pkg_resources_is_not_asked_where_nobody_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "pkg_resources", raising=False)
+    assert said_elsewhere("dffml.operation") == {}
+    assert "pkg_resources" not in sys.modules
 
 
 # -- what is importable -----------------------------------------------------------------------------------------------

@@ -218,7 +218,8 @@ def _orchestrator(settings: Settings) -> Running:
     if settings.backend == MEMORY:
         from tidemill.orchestrator.memory import MemoryOrchestrator
 
-        return MemoryOrchestrator(max_ctxs=settings.max_contexts, seed=settings.seed, workers=settings.workers)
+        most, workers = settings.max_contexts, settings.workers
+        return MemoryOrchestrator(max_ctxs=most, seed=settings.seed, workers=workers, exact=True)
     from tidemill.orchestrator.redis import RedisOrchestrator
 
     return RedisOrchestrator(

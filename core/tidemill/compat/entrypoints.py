@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from tidemill.errors import EntrypointNotFound, InvalidInput, did_you_mean
+from tidemill.runtime.find import said_elsewhere
 
 __all__ = ["Entrypoint", "base_entry_point", "entrypoint", "load"]
 
@@ -92,14 +93,14 @@ class Entrypoint:
             return loading
         if loading is not None and ":" in loading:
             return next(load(loading, relative=True))
-        announced = list(metadata.entry_points(group=entrypoint or cls.ENTRYPOINT))
+        group = entrypoint or cls.ENTRYPOINT
+        announced: list[Any] = [*metadata.entry_points(group=group), *said_elsewhere(group).values()]
         if loading is None:
             return [_labelled(entry) for entry in announced]
         for entry in announced:
             if entry.name == loading:
                 return _labelled(entry)
         known = [entry.name for entry in announced]
-        group = entrypoint or cls.ENTRYPOINT
         raise EntrypointNotFound(
             f'nobody announces "{loading}" in {group} {did_you_mean(loading, known)}', path=loading
         )
@@ -125,7 +126,7 @@ class Entrypoint:
         return type(loaded.__qualname__, (loaded,), {"ENTRY_POINT_LABEL": label})
 
 
-def _labelled(entry: metadata.EntryPoint) -> Any:
+def _labelled(entry: Any) -> Any:
     loaded = entry.load()
     loaded.ENTRY_POINT_LABEL = entry.name
     return loaded

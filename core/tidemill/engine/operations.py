@@ -6,7 +6,9 @@ Neighbours: `plan` (sources), `engine.matching` (what comes of it).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from tidemill.errors import InvalidInput, did_you_mean, pointer
 from tidemill.model.definition import Definition
@@ -15,9 +17,16 @@ from tidemill.model.primitives import checker_of
 from tidemill.plan.graph import accepts_of
 from tidemill.plan.plan import Accept, Plan, PlannedOperation
 
-__all__ = ["Channel", "Channels", "Door", "Target"]
+__all__ = ["Channel", "Channels", "Check", "Door", "Target", "exact"]
 
 Path = tuple[Origin, ...]
+Check = tuple[type, Callable[[Any], bool]]
+"""The exact type of values that pass at once, and the full check of others."""
+
+
+def exact(definition: Definition) -> Check | None:
+    """Return what holds values of a definition to its primitive; None if it takes anything."""
+    return checker_of(definition.primitive)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +71,7 @@ class Channel:
         self.operation = operation  # that gives it; None for what is given from outside
         self.index = index  # of the output among the outputs of that operation
         self.stands_for = stands_for  # the origin of what was validated, for what a validator gave
-        self.check = checker_of(definition.primitive)
+        self.check = exact(definition)
         self.targets: tuple[Target, ...] = ()
         self.doors: tuple[Door, ...] = ()
         self.validator: Channel | None = None  # whom an input concerns that has to be validated first
@@ -73,10 +82,12 @@ class Channel:
 
 
 class Channels:
-    """The channels of one plan, each made when it is first asked for."""
+    """The channels of one plan, each made when it is first asked for; ``check_of`` says what their values are held
+    to."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, check_of: Callable[[Definition], Check | None] = exact) -> None:
         self.plan = plan
+        self._check_of = check_of
         self._origins = {SEED, *(accept.origin for op in plan.operations for accept in accepts_of(op))}
         self._given: dict[tuple[Origin, str], Channel] = {}
         self._outputs: dict[tuple[int, str, Origin | None], Channel] = {}
@@ -91,7 +102,9 @@ class Channels:
         channel = self._given.get(key)
         if channel is None:
             meaning = self.plan.definitions.get(definition.name, definition)
-            channel = self._concerning(Channel(origin, meaning, None), (origin,))
+            made = Channel(origin, meaning, None)
+            made.check = self._check_of(meaning)
+            channel = self._concerning(made, (origin,))
             # Names that users make up must not pile up here.
             if origin in self._origins and definition.name in self.plan.definitions:
                 self._given[key] = channel
@@ -114,6 +127,7 @@ class Channels:
             output = operation.outputs[name]
             origin = (operation.instance, name)
             made = Channel(origin, output.definition, operation, output.index, stands_for)
+            made.check = self._check_of(output.definition)
             origins = (origin,) if stands_for is None else (origin, stands_for)
             channel = self._concerning(made, origins)
             if stands_for is None or stands_for in self._origins:
@@ -126,6 +140,7 @@ class Channels:
         validator = definition.validate
         if isinstance(validator, str) and (isinstance(channel.origin, str) or channel.origin[0] != validator):
             channel.validator = waiting = Channel(channel.origin, definition, channel.operation, channel.index)
+            waiting.check = channel.check
             waiting.targets = (self._checker(definition, validator),)
             takers = [_target(other, origins, definition.name) for other in self.plan.operations]
             channel.awaited = tuple(

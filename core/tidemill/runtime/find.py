@@ -1,7 +1,8 @@
 """Finds the code behind an operation by its name.
 
 In this order: what the data flow brings itself, the entry points of the groups ``tidemill.operations`` and
-``dffml.operation``, then ``module:attribute``. Discovery happens when it is asked for, never at import.
+``dffml.operation``, what a program has announced through ``pkg_resources``, then ``module:attribute``. Discovery
+happens when it is asked for, never at import.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import sys
 from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
@@ -27,6 +29,7 @@ __all__ = [
     "load_attribute",
     "load_implementation",
     "load_operation",
+    "said_elsewhere",
 ]
 
 GROUPS = ("tidemill.operations", "dffml.operation")
@@ -42,6 +45,22 @@ def entry_points() -> dict[str, list[metadata.EntryPoint]]:
             if all(entry.value != other.value for other in known):
                 known.append(entry)
     return found
+
+
+def said_elsewhere(group: str) -> dict[str, Any]:
+    """Return what is announced in a group by ``pkg_resources`` alone, by name, to be loaded by ``load()``.
+
+    DFFML finds packages by that module, so programs of its users add to it while they run. It is asked only where a
+    program has it loaded; what the metadata of packages says comes first.
+    """
+    module = sys.modules.get("pkg_resources")
+    known = {entry.name for entry in metadata.entry_points(group=group)} if module is not None else set()
+    listed = module.iter_entry_points(group) if module is not None else ()
+    return {entry.name: entry for entry in listed if entry.name not in known}
+
+
+def _said_elsewhere() -> dict[str, Any]:
+    return said_elsewhere(GROUPS[1])  # that of DFFML, whose programs announce so
 
 
 def load_attribute(path: str) -> Any:
@@ -74,6 +93,8 @@ def find_operation(name: str) -> Any:
         raise FailedToLoadOperation(said, reason="AmbiguousOperation", path=name)
     if announced:
         return load_attribute(announced[0].value)
+    if (entry := _said_elsewhere().get(name)) is not None:
+        return entry.load()
     if ":" in name:
         return load_attribute(name)
     said = (
@@ -81,6 +102,14 @@ def find_operation(name: str) -> Any:
         "name the code as module:attribute, or give the data flow implementations={...}"
     )
     raise FailedToLoadOperation(said, path=name)
+
+
+def _all() -> list[Any]:
+    """Return everything that is announced, loaded."""
+    return [
+        *(load_attribute(listed[0].value) for listed in entry_points().values()),
+        *(entry.load() for entry in _said_elsewhere().values()),
+    ]
 
 
 def _operation_of(found: Any) -> Operation | None:
@@ -102,7 +131,7 @@ def load_operation(name: str | None = None) -> Any:
     Raises `FailedToLoadOperation`.
     """
     if name is None:
-        found = (_operation_of(load_attribute(listed[0].value)) for listed in entry_points().values())
+        found = (_operation_of(one) for one in _all())
         return [operation for operation in found if operation is not None]
     operation = _operation_of(find_operation(name))
     if operation is None:
@@ -117,8 +146,7 @@ def load_implementation(name: str | None = None) -> Any:
     Raises `FailedToLoadOperationImplementation`.
     """
     if name is None:
-        loaded = [load_attribute(listed[0].value) for listed in entry_points().values()]
-        found = [_implementation_of(one) for one in loaded if hasattr(one, "imp") or not inspect.isfunction(one)]
+        found = [_implementation_of(one) for one in _all() if hasattr(one, "imp") or not inspect.isfunction(one)]
         return [implementation for implementation in found if implementation is not None]
     try:
         made = _implementation_of(find_operation(name))

@@ -100,7 +100,7 @@ def _refuse_one_path_twice(channels: Sequence[Channel]) -> None:
 def _orchestrator(settings: ServerSettings) -> Running:
     most = settings.limits.open
     if settings.backend == MEMORY:
-        return MemoryOrchestrator(max_ctxs=most, workers=settings.workers)
+        return MemoryOrchestrator(max_ctxs=most, workers=settings.workers, exact=True)
     from tidemill.orchestrator.redis import RedisOrchestrator
 
     return RedisOrchestrator(settings.backend, max_ctxs=most, workers=settings.workers, durability=settings.durability)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from typing import Any
 
 from tidemill.backends.memory.children import Children
 from tidemill.backends.memory.context import MemoryContext
@@ -16,13 +17,16 @@ from tidemill.backends.memory.flowing import Exceeded, Flowing
 from tidemill.backends.memory.implementations import MemoryOperationImplementationNetwork
 from tidemill.backends.memory.inputs import MemoryInputNetwork
 from tidemill.backends.memory.locks import MemoryLockNetwork
-from tidemill.backends.memory.operations import MemoryOperationNetwork
+from tidemill.backends.memory.operations import CheckOf, MemoryOperationNetwork
 from tidemill.backends.memory.redundancy import MemoryRedundancyChecker
 from tidemill.backends.memory.settle import Settling
 from tidemill.backends.memory.stages import Stages
 from tidemill.engine.lineage import LineageRecord, lineage_of
+from tidemill.engine.operations import exact
 from tidemill.engine.parameters import ParameterSet
 from tidemill.errors import ContextClosed, DuplicateContext, OperationFailure
+from tidemill.journal.event import Event
+from tidemill.journal.kept import Journal, no_journal
 from tidemill.model.input import Input
 from tidemill.model.operation import Stage
 from tidemill.networks.backend import Ending
@@ -39,27 +43,38 @@ class MemoryBackend:
     """Contexts, and the networks they work on, in this process.
 
     ``choose`` picks what is leased next (see `Ready`); ``later`` is where time comes from, the running loop's by
-    default. ``lineage`` keeps the inputs of ended contexts for as long as their endings are kept.
+    default. ``lineage`` keeps the inputs of ended contexts for as long as their endings are kept. ``check_of`` says
+    what values are held to, their primitives by default. With a ``journal`` all that happens is noted there.
     """
 
     def __init__(
-        self, *, choose: Callable[[int], int] | None = None, later: Later | None = None, lineage: bool = False
+        self,
+        *,
+        choose: Callable[[int], int] | None = None,
+        later: Later | None = None,
+        lineage: bool = False,
+        check_of: CheckOf = exact,
+        journal: Journal | None = None,
     ) -> None:
-        self.inputs = MemoryInputNetwork()
-        self.operations = MemoryOperationNetwork()
-        self.redundancy = MemoryRedundancyChecker()
-        self.locks = MemoryLockNetwork()
-        self._flowing = Flowing(self.inputs, self.redundancy, self.locks)
-        self._stages = Stages(self._flowing, self.inputs, self._end)
-        self._children = Children(self._stages, self._flowing, self.begin, self.stop_intake)
-        self._settling = Settling(self._flowing, self._stages, self.locks, later or _on_the_loop, self._children)
-        self.implementations = MemoryOperationImplementationNetwork(self._settling.settle, self._flowing.expand, choose)
+        make = _Parts() if journal is None else _noting(journal)
+        self.inputs: MemoryInputNetwork = make.inputs()
+        self.operations = MemoryOperationNetwork(check_of)
+        self.redundancy: MemoryRedundancyChecker = make.redundancy()
+        self.locks: MemoryLockNetwork = make.locks()
+        self._flowing: Flowing = make.flowing(self.inputs, self.redundancy, self.locks)
+        self._stages: Stages = make.stages(self._flowing, self.inputs, self._end)
+        self._children: Children = make.children(self._stages, self._flowing, self.begin, self.stop_intake)
+        timer = later or _on_the_loop
+        self._settling: Settling = make.settling(self._flowing, self._stages, self.locks, timer, self._children)
+        self.implementations: MemoryOperationImplementationNetwork
+        self.implementations = make.implementations(self._settling.settle, self._flowing.expand, choose)
         self.implementations.lost = self._settling.lose
         self._flowing.implementations = self._settling.implementations = self.implementations
         self._children.implementations = self.implementations
         self._stages.cancel = self._cancel_running
         self._stages.release_children = self._children.release
         self._lineage = lineage
+        self._journal = journal
         self._contexts: dict[str, MemoryContext] = {}
         self._endings: dict[str, asyncio.Future[Ending]] = {}
 
@@ -123,7 +138,10 @@ class MemoryBackend:
             raise ContextClosed(f'the intake of the context "{context}" was closed', reason="IntakeClosed")
         if found.stage is not Stage.PROCESSING:
             raise ContextClosed(f'the context "{context}" has ended its processing', reason="RunClosed")
-        stored = self.inputs.give(found, self.inputs.check(found, inputs))
+        offers = self.inputs.check(found, inputs)
+        if self._journal is not None:
+            self._journal.logs[context].note(("added",))
+        stored = self.inputs.give(found, offers)
         with self._failing_past_limits(found):
             for item in stored:
                 self._flowing.arrive(found, item)
@@ -134,6 +152,8 @@ class MemoryBackend:
         found = self._living(context)
         if not found.closed:
             found.closed = True
+            if self._journal is not None:
+                self._journal.logs[context].note(("closed",))
             if found.held:
                 self.stop_intake(found)
 
@@ -157,6 +177,19 @@ class MemoryBackend:
         ending = await asyncio.shield(self._endings[context])
         self._endings.pop(context, None)
         return ending
+
+    async def journal(self, context: str, *, after: int = 0, follow: bool = False) -> AsyncGenerator[Event, None]:
+        """Yield the events of a context after one of them; see `networks.backend`."""
+        if self._journal is None:
+            raise no_journal(context)
+        log = self._journal.log_of(context)
+        if follow:
+            async with contextlib.aclosing(log.follow(after)) as events:
+                async for event in events:
+                    yield event
+        else:
+            for event in log.after(after):
+                yield event
 
     def forget(self) -> None:
         """Drop every context that has not ended, without cleaning up: for a run that is being torn down."""
@@ -203,6 +236,20 @@ class MemoryBackend:
     async def cycle(self, worker: str, reports: Sequence[Report], want: int) -> Sequence[ParameterSet]:
         """Settle reports and lease what is ready; see `networks.implementations`."""
         return await self.implementations.cycle(worker, reports, want)
+
+
+class _Parts:
+    """The parts of a backend that keeps no journal."""
+
+    inputs, redundancy, locks = MemoryInputNetwork, MemoryRedundancyChecker, MemoryLockNetwork
+    flowing, stages, children, settling = Flowing, Stages, Children, Settling
+    implementations = MemoryOperationImplementationNetwork
+
+
+def _noting(journal: Journal) -> Any:
+    from tidemill.backends.memory.journalling import Parts
+
+    return Parts(journal)
 
 
 def _on_the_loop(seconds: float, call: Callable[[], None]) -> object:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tidemill.engine.inputs import Item
-from tidemill.engine.operations import Channel, Channels
+from tidemill.engine.operations import Channel, Channels, Check, exact
 from tidemill.model.definition import Definition
 from tidemill.model.input import Origin
 from tidemill.model.operation import Stage
 from tidemill.networks.backend import Counts
 from tidemill.plan.plan import Plan, PlannedOperation
 
-__all__ = ["Bound", "MemoryOperationNetwork"]
+__all__ = ["Bound", "CheckOf", "MemoryOperationNetwork"]
+
+CheckOf = Callable[[Definition], Check | None]
 
 
 class Bound:
     """A plan with what its contexts share: channels, counters, and which operations a stage starts with."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, check_of: CheckOf) -> None:
         self.plan = plan
-        self.channels = Channels(plan)
+        self.channels = Channels(plan, check_of)
         self.counts = [Counts() for _ in plan.operations]
         ungated = [op for op in plan.operations if not op.gate]
         self.active_at_start = frozenset(op.index for op in ungated if op.stage is Stage.PROCESSING)
@@ -48,16 +50,17 @@ class Bound:
 
 
 class MemoryOperationNetwork:
-    """The plans that are being executed."""
+    """The plans that are being executed; ``check_of`` says what values are held to."""
 
-    def __init__(self) -> None:
+    def __init__(self, check_of: CheckOf = exact) -> None:
+        self._check_of = check_of
         self._bound: dict[int, Bound] = {}
 
     def bind(self, plan: Plan) -> Bound:
         """Return the plan with its channels and counters; one plan object is bound once."""
         bound = self._bound.get(id(plan))
         if bound is None:
-            bound = self._bound[id(plan)] = Bound(plan)  # keeps the plan, so its id stays its own
+            bound = self._bound[id(plan)] = Bound(plan, self._check_of)  # keeps the plan, so its id stays its own
         return bound
 
     def affected_by(self, plan: Plan, origin: Origin, definition: str) -> list[str]:
