@@ -14,6 +14,8 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from tidemill.backends.memory.backend import MemoryBackend
+from tidemill.backends.memory.tolerance import Tolerance
+from tidemill.engine.operations import exact
 from tidemill.errors import ContextClosed
 from tidemill.metrics.measured import Waits
 from tidemill.metrics.remaining import durations
@@ -46,6 +48,7 @@ class MemoryOrchestratorConfig:
     seed: int | None = field("makes a random order of execution that can be repeated", default=None)
     lineage: bool = field("keep the inputs of contexts for Outcome.lineage", default=False)
     metrics: bool = field("measure calls, and let operations count", default=True)
+    exact: bool = field("refuse numbers and truth values that stand for another scalar", default=False)
 
 
 class MemoryOrchestrator:
@@ -54,7 +57,9 @@ class MemoryOrchestrator:
     Configured by a `MemoryOrchestratorConfig`, or by its fields as keywords: ``max_ctxs`` bounds the contexts that are
     open at once, ``workers`` the parameter sets that run at once. ``seed`` makes a random order of execution that can
     be repeated. ``lineage`` keeps the inputs of contexts for `Outcome.lineage`. ``metrics``: measure calls, and let
-    operations count for the run.
+    operations count for the run. ``exact`` refuses a number or a truth
+    value that stands for another scalar, as stores and documents do; without it there is a warning in the log (see
+    `backends.memory.tolerance`).
     """
 
     CONFIG = MemoryOrchestratorConfig
@@ -67,11 +72,12 @@ class MemoryOrchestrator:
         workers: int | None = None,
         seed: int | None = None,
         lineage: bool = False,
+        exact: bool = False,
         metrics: bool = True,
     ) -> None:
         if config is None:
             config = MemoryOrchestratorConfig(
-                max_ctxs=max_ctxs, workers=workers, seed=seed, lineage=lineage, metrics=metrics
+                max_ctxs=max_ctxs, workers=workers, seed=seed, lineage=lineage, exact=exact, metrics=metrics
             )
         self.config = config
         self.max_ctxs = bound("max_ctxs", config.max_ctxs)
@@ -79,6 +85,7 @@ class MemoryOrchestrator:
         self.seed = config.seed
         self.lineage = config.lineage
         self.metrics = config.metrics
+        self.exact = config.exact
 
     @classmethod
     def withconfig(cls, config: Mapping[str, Any] | None = None, *above: str) -> MemoryOrchestrator:
@@ -113,7 +120,8 @@ class MemoryOrchestratorContext(OrchestratorContext):
         super().__init__(dataflow, strict)
         self.parent = parent
         choose = random.Random(parent.seed).randrange if parent.seed is not None else None
-        self.backend = MemoryBackend(choose=choose, lineage=parent.lineage)
+        check_of = exact if parent.exact else Tolerance()
+        self.backend = MemoryBackend(choose=choose, lineage=parent.lineage, check_of=check_of)
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> MemoryOrchestratorContext:
