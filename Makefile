@@ -87,10 +87,11 @@ format: $(STAMP)  ## sort imports and format, in place
 	@$(PY) -m ruff format
 
 .PHONY: docs
-docs: $(STAMP)  ## make docs/redis.md, docs/dataflow.md and docs/metrics.md out of the code (ARGS=--measure measures the first one anew)
+docs: $(STAMP)  ## make docs/redis.md, docs/dataflow.md, docs/metrics.md and the notebook out of their sources (ARGS=--measure measures the first one anew)
 	@PYTHONPATH=. $(PY) tools/redis_doc.py $(ARGS)
 	@$(PY) tools/dataflow_doc.py
 	@PYTHONPATH=. $(PY) tools/metrics_doc.py
+	@$(PY) tools/notebook.py
 
 .PHONY: site
 site: $(STAMP)  ## build the site of the documentation, strictly, into build/site; it needs no server

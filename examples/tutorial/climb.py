@@ -18,7 +18,7 @@ from rich.table import Table
 
 from tidemill import MemoryOrchestrator
 
-__all__ = ["main", "measured"]
+__all__ = ["main", "measured", "show", "written"]
 
 FOLDER = Path(__file__).resolve().parent
 COUNTS = (1, 10, 100, 1000)
@@ -33,6 +33,14 @@ async def measured(latencies: Sequence[float], counts: Sequence[int], names: Seq
             async for _, result in octx.run(*contexts(latencies, counts, names)):
                 rows += result["measurement"]
     return rows
+
+
+def written(rows: Sequence[dict[str, Any]], folder: Path) -> list[Path]:
+    """Write the measurements as JSON lines and all plots into a folder, and return the paths of the plots."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "measurements.jsonl").write_text(lines, encoding="utf-8")
+    return draw(rows, folder)
 
 
 def show(rows: Sequence[dict[str, Any]]) -> None:
@@ -56,11 +64,9 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=FOLDER / "measured", help="folder to write into")
     given = parser.parse_args()
     rows = asyncio.run(measured(given.latency, given.requests, given.rungs))
-    given.into.mkdir(parents=True, exist_ok=True)
-    lines = "".join(json.dumps(row) + "\n" for row in rows)
-    (given.into / "measurements.jsonl").write_text(lines, encoding="utf-8")
+    paths = written(rows, given.into)
     show(rows)
-    for path in draw(rows, given.into):
+    for path in paths:
         print(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
