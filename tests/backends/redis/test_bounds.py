@@ -7,11 +7,12 @@ flows that run data flows (by the children that are named), and the end of a par
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from tests.backends.redis.bounds import BOUND, bounded
 from tests.backends.redis.races import TELL, World, world_of
 from tests.contract.shapes import A, B, C, flow, operation, output, seeds
 from tidemill.model.definition import Definition
@@ -21,8 +22,6 @@ from tidemill.networks.implementations import Child, Completed, Subflow
 from tidemill.plan.compile import compile_plan
 
 MANY = 10_000
-BOUND = 1_500
-"""Commands of one call."""
 PER_INPUT = 3
 PER_CHILD = 10
 LOCK = Definition("lock", "int", lock=True)
@@ -33,24 +32,6 @@ async def world() -> AsyncIterator[World]:
     """Workers that play over a store."""
     async with world_of("valkey") as found:
         yield found
-
-
-async def commands(world: World) -> dict[str, int]:
-    """Return how often each command was carried out, those of functions too."""
-    found = await world.redis.info("commandstats")
-    return {name.removeprefix("cmdstat_"): int(said["calls"]) for name, said in found.items()}
-
-
-async def bounded(world: World, call: Awaitable[Any], bound: float = BOUND) -> Any:
-    """Make calls, see that none did more than that on the average, and return the answer."""
-    before = await commands(world)
-    answer = await call
-    after = await commands(world)
-    done = {name: count - before.get(name, 0) for name, count in after.items() if name != "info"}
-    calls = max(1, done.get("fcall", 0))
-    largest = sorted(done.items(), key=lambda one: -one[1])[:5]
-    assert sum(done.values()) <= bound * calls, f"{sum(done.values())} commands in {calls} calls: {largest}"
-    return answer
 
 
 async def test_with_ten_thousand_that_wait_for_a_lock(world: World) -> None:

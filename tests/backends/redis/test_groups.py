@@ -17,7 +17,6 @@ from tidemill.engine.parameters import ParameterSet
 from tidemill.errors import ContextClosed
 from tidemill.model.definition import Definition
 from tidemill.model.input import Input
-from tidemill.model.operation import Stage
 from tidemill.networks.implementations import Child, Lost
 from tidemill.orchestrator.submitting import submit
 from tidemill.plan.compile import compile_plan
@@ -224,36 +223,6 @@ async def test_many_are_resumed_in_pieces(world: World, groups: RedisGroups) -> 
     while some := await world.lease("w1", 100):
         leased += len(some)
     assert leased == 600
-
-
-async def test_cancelled_contexts_end_with_the_reason_and_clean_up(world: World, groups: RedisGroups) -> None:
-    tidy = operation("tidy", {"a": A}, {}, stage=Stage.CLEANUP)
-    plan = compile_plan(flow(operation("use", {"a": A}, {"b": B}), tidy, TELL))
-    world.driver.scripts["tidy"] = lambda a: {}
-    for at in range(100):
-        await world.backend.open(f"c{at}", plan, seeds(A, at), group="g")
-    await opened(world, "h", "other")
-    held = await world.one("w1")
-    await groups.suspend("g")
-    await world.lease("w2", 50)
-    await groups.cancel("g", "Expired", "its time is over")
-    await groups.cancel("g", "Expired", "its time is over")
-    assert (await groups.counts("g")).state == "cancelled"
-    await groups.suspend("g")
-    await groups.resume("g")
-    assert (await groups.counts("g")).state == "cancelled"
-    with pytest.raises(ContextClosed) as caught:
-        await opened(world, "g", "late")
-    assert caught.value.reason == "RunCancelled"
-    await world.workers.lose("w2", "default", released=True)
-    await world.report("w1", done(held, 0))
-    await world.driver.drain()
-    counts = await groups.counts("g")
-    assert (counts.contexts, counts.aside) == ({"open": 0, "succeeded": 0, "failed": 100}, 0)
-    assert said(counts)["tidy"][3] == 100
-    failure = (await world.driver.end("c7")).failure
-    assert (failure.reason, failure.message, failure.context) == ("Expired", "its time is over", "c7")
-    assert await world.told("other") == [0]
 
 
 async def running(world: World, name: str, group: str) -> None:

@@ -85,7 +85,24 @@ async def test_large_values_come_in_pieces_and_are_held_meanwhile(world: World) 
     given = [Input("x" * (100_000 + at), text) for at in range(staging.OFFERS + 10)]
     await world.driver.open(plan, given)
     assert await world.told() == [100_000 + at for at in range(len(given))]
+    while await world.client.call("chores"):
+        pass
     assert not [key for key in await world.keys() if b":blob:" in key or b":holds:" in key]
+
+
+async def test_large_values_that_are_staged_stay_until_they_are_opened_or_forgotten(world: World) -> None:
+    text = Definition("text", "str")
+    plan = compile_plan(flow(operation("read", {"text": text}, {"b": B}), TELL))
+    await world.backend.publish(plan)
+    offers = world.backend.wired[plan.digest].first([Input("x" * (100_000 + at), text) for at in range(70)])
+    await staging.Staging(world.client).brought(["context", plan.digest, offers, True, False, False, ""])
+    blobs = [key for key in await world.keys() if b":blob:" in key]
+    assert [await world.redis.ttl(key) for key in blobs] == [-1] * 70
+    await world.backend.endings.collect(0.0)
+    await world.backend.endings.collect(3601.0)
+    while await world.client.call("chores"):
+        pass
+    assert not [key for key in await world.keys() if b":blob:" in key]
 
 
 async def test_a_context_that_is_held_open_stays_so(world: World) -> None:
@@ -131,6 +148,14 @@ async def test_it_may_be_closed_and_cancelled_before_all_is_in(world: World) -> 
     while await world.client.call("chores"):
         pass
     assert not await staged(world)
+
+
+async def test_nothing_is_opened_before_all_of_it_is_staged(world: World) -> None:
+    request = await begun(world)
+    assert await world.redis.rpop(world.client.key("staged", request[7])) is not None
+    assert await world.client.call("submit", "dead", [request], 60.0, True, 0.0) == [b"STAGE"]
+    assert await world.client.call("states", "context") == []
+    await world.redis.unlink(*await staged(world))
 
 
 async def test_what_is_never_opened_is_forgotten(world: World) -> None:

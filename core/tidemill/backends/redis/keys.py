@@ -56,7 +56,7 @@ KEYS = (
     Key("due", "", "sorted set", "when endings and inboxes are forgotten", "as they are"),
     Key("blob", "<where and digest>", "string", "a large value, or where it is", "with its last reference, or unused"),
     Key("refs", "", "hash", "blob → how many holders it has", "with its last reference"),
-    Key("holds", "<holder>", "set", "blobs that a context, an ending or a copy of one refers to", "with its holder"),
+    Key("holds", "<holder>", "set", "blobs of a context, an ending, a copy; @…: all of another", "with its holder"),
     Key("uploads", "", "sorted set", "bodies elsewhere that nobody refers to yet", "as somebody does, or collected"),
     Key("trash", "", "list", "bodies elsewhere that nobody refers to any more", "when collected"),
     Key("corrupt", "<context>", "any", "a context that is not what was written, to be looked at", "after a week"),

@@ -2,14 +2,18 @@
 -- of msgpack: where it is ('b' here, 'm' elsewhere) and the digest, 65 letters, and then its size. See `blobs.py`.
 --
 -- Guarantees: a blob stays as long as a context, a plan or an ending refers to it, and is gone in the step in which the last of
--- them is; what is written and never referred to has a time to live, and whoever comes later than that is told to send it again.
+-- them is, where that had many in pieces after it; what is written and never referred to has a time to live, and whoever comes
+-- later than that is told to send it again. No step goes through more than some of what a holder has.
 -- Keys: `blob:<name>` its bytes, or where they are; `refs` how many hold it; `holds:<holder>` what a holder has: a context by its
--- id, the ending of a context, a copy of one; `uploads`, `trash`: what is elsewhere and may be deleted there.
+-- id, the ending of a context, a copy of one; '@' and another holder in it is all that had; `uploads`, `trash`: what is elsewhere
+-- and may be deleted there.
 -- KEYS: none, it is called by other files
 -- ARGV: none
 -- Returns: B.begin, B.held, B.missing, B.hold, B.drop, B.drop_some, B.share, B.hand_on, B.ending, B.letter
 
 local B = {}
+
+local ONE_BY_ONE = 64   -- blobs of a holder that are handed on or let go at once; where there are more it is as a whole
 
 local anybody   -- whether somebody holds a blob; nil: it has not been looked at in this call
 
@@ -48,6 +52,10 @@ end
 local function let_go(name)
   if redis.call('HINCRBY', key('refs'), name, -1) > 0 then return end
   redis.call('HDEL', key('refs'), name)
+  if string.byte(name) == 64 then
+    X.push('holds', string.sub(name, 2))
+    return
+  end
   if string.byte(name) == 109 then
     local there = redis.call('GET', key('blob', name))
     if there then redis.call('RPUSH', key('trash'), there) end
@@ -57,10 +65,12 @@ end
 
 function B.drop(holder)
   if not B.held() then return end
-  local names = redis.call('SMEMBERS', key('holds', holder))
-  if #names == 0 then return end
-  for _, name in ipairs(names) do let_go(name) end
-  redis.call('DEL', key('holds', holder))
+  local at = key('holds', holder)
+  local many = redis.call('SCARD', at)
+  if many > ONE_BY_ONE then X.push('holds', holder) end
+  if many == 0 or many > ONE_BY_ONE then return end
+  for _, name in ipairs(redis.call('SMEMBERS', at)) do let_go(name) end
+  redis.call('DEL', at)
 end
 
 -- let go of some of what a holder has -> how many are left
@@ -69,19 +79,26 @@ function B.drop_some(holder, most)
   return redis.call('SCARD', key('holds', holder))
 end
 
--- all that one holder has, another has too
-function B.share(holder, other)
-  if not B.held() then return end
-  for _, name in ipairs(redis.call('SMEMBERS', key('holds', holder))) do
-    if redis.call('SADD', key('holds', other), name) == 1 then redis.call('HINCRBY', key('refs'), name, 1) end
-  end
+local function give(holder, name)
+  if redis.call('SADD', key('holds', holder), name) == 1 then redis.call('HINCRBY', key('refs'), name, 1) end
 end
 
--- what one holder had, another has from now on
-function B.hand_on(holder, other)
-  if not B.held() or redis.call('EXISTS', key('holds', holder)) == 0 then return end
-  B.share(holder, other)
-  B.drop(holder)
+-- all that an ending has, a copy of it has too
+function B.share(ending, other)
+  if not B.held() then return end
+  for _, name in ipairs(redis.call('SMEMBERS', key('holds', ending))) do give(other, name) end
+end
+
+-- what a context had, another one or its ending has from now on
+function B.hand_on(id, other)
+  if not B.held() then return end
+  local many = redis.call('SCARD', key('holds', id))
+  if many > ONE_BY_ONE then
+    give(other, '@' .. id)
+  elseif many > 0 then
+    B.share(id, other)
+    B.drop(id)
+  end
 end
 
 -- the holders that stand for the ending of a context, and for the copy of it that somebody waits for

@@ -64,7 +64,7 @@ local function feed_context(id)
   local stage, hold = c.feeding[1], c.feeding[2]
   c.feeding, c.dirty = {}, true
   S.unstage(stage)
-  if c.stage == 'processing' and c.held and (c.closed or not hold) then S.stop_intake(c) end
+  if c.stage == 'processing' and c.held and not hold then S.stop_intake(c) end
   return true
 end
 
