@@ -64,6 +64,18 @@ An operation runs on the workers of its `pool`, and there is always one that is 
 `/scale` is about the pool `default` only, since an object has one scale: it reads and writes `spec.replicas`, which
 goes before what the pool says. The workers of the other pools are scaled by their own entry under `pools`.
 
+A pool of kind `Job` keeps parameter sets apart: each is run by one Job, whose pod takes one parameter set, runs it,
+reports, and ends. There are as many Jobs at once as parameter sets are ready, up to `maxReplicas`; what their outputs
+make ready is done by others. A pod that dies has its parameter set given to a new Job, as often as its operation may
+be tried; after two Jobs in a row that failed there is a pause before the next one, which doubles. The newest three
+Jobs that succeeded and five that failed are kept for five minutes, for their logs. A pod costs seconds where a worker
+that stays costs a millisecond, so this is for what is long, or must not share a process, a node or credentials.
+
+To have a whole context as one Job, as DFFML's `kubernetes.job` has it, put its data flow into the configuration of
+the operation `run_dataflow_in_memory`, and that operation into a pool of kind `Job`: the data flow is run from its
+inputs to its result within that pod, and its result goes on as the output of the operation ([a
+sample](../examples/kubernetes/jobs.yaml)).
+
 Code comes with the `image` of the pool, or, to try things, out of ConfigMaps of Python modules (`modulesFrom`).
 
 ## What is checked, and by whom

@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from tidemill.orchestrator.outcome import Outcome, Progress
     from tidemill.orchestrator.redis import RedisOrchestrator
     from tidemill.orchestrator.run import run
+    from tidemill.orchestrator.whole import run_dataflow_in_memory
     from tidemill.plan.compile import compile_plan
     from tidemill.runtime.config import BaseConfig, config, field
     from tidemill.runtime.decorator import op
@@ -170,6 +171,7 @@ __all__ = [
     "remap",
     "run",
     "run_dataflow",
+    "run_dataflow_in_memory",
 ]
 
 _DFFML = """
@@ -288,6 +290,7 @@ _HOMES = {
     ),
     "tidemill.orchestrator.redis": ("RedisOrchestrator",),
     "tidemill.orchestrator.run": ("run",),
+    "tidemill.orchestrator.whole": ("run_dataflow_in_memory",),
     "tidemill.plan.compile": ("compile_plan",),
     "tidemill.runtime.config": (
         "BaseConfig",

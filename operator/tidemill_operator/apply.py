@@ -56,6 +56,8 @@ class Applier:
             do.Drop: lambda sight, _: self._stores.of(sight.meta.namespace).drop(sight.meta.uid),
             do.Apply: self._apply,
             do.Undeploy: self._undeploy,
+            do.CreateJob: self._create_job,
+            do.DeleteJob: self._delete_job,
             do.DeleteObject: self._delete,
             do.Post: self.post,
         }
@@ -180,3 +182,15 @@ class Applier:
     async def _undeploy(self, sight: Sight, action: do.Undeploy) -> None:
         assert sight.meta.kind == DATAFLOW
         await self._cluster.delete(path_of("deployments", sight.meta.namespace, action.name))
+
+    async def _create_job(self, sight: Sight, action: do.CreateJob) -> None:
+        try:
+            await self._cluster.create(path_of("jobs", sight.meta.namespace), action.manifest)
+        except ClusterError as error:
+            if error.reason != "AlreadyExists":  # else it was made by a pass whose answer was lost
+                raise
+        self._metrics.jobs.labels("created").inc()
+
+    async def _delete_job(self, sight: Sight, action: do.DeleteJob) -> None:
+        await self._cluster.delete(path_of("jobs", sight.meta.namespace, action.name), uid=action.uid)
+        self._metrics.jobs.labels("deleted").inc()

@@ -44,6 +44,7 @@ _PLACES = {
     "dataflows": "/apis/tidemill.alt/v1alpha1",
     "dataflowruns": "/apis/tidemill.alt/v1alpha1",
     "deployments": "/apis/apps/v1",
+    "jobs": "/apis/batch/v1",
     "leases": "/apis/coordination.k8s.io/v1",
     "configmaps": "/api/v1",
     "events": "/api/v1",

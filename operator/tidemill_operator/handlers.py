@@ -24,6 +24,9 @@ __all__ = ["LEASES", "Seen", "watch"]
 LEASES = "leases"
 """What the watch of the Lease is called for the canary."""
 
+OURS = {"app.kubernetes.io/managed-by": "tidemill-operator"}
+"""The labels of what belongs to our objects."""
+
 ENDING = 5.0
 """Seconds that kopf has to end."""
 
@@ -83,11 +86,13 @@ def _registered(ours: Settings, cluster: Cluster, canary: Canary, seen: Seen) ->
         canary.saw("dataflowruns")
         seen("dataflowruns", dict(meta), type == "DELETED")
 
-    @kopf.on.event(
-        "apps", "v1", "deployments", registry=registry, labels={"app.kubernetes.io/managed-by": "tidemill-operator"}
-    )
+    @kopf.on.event("apps", "v1", "deployments", registry=registry, labels=OURS)
     async def deployment(meta: kopf.Meta, type: str | None, **_: Any) -> None:
         seen("deployments", dict(meta), type == "DELETED")
+
+    @kopf.on.event("batch", "v1", "jobs", registry=registry, labels=OURS)
+    async def job(meta: kopf.Meta, type: str | None, **_: Any) -> None:
+        seen("jobs", dict(meta), type == "DELETED")
 
     if ours.clusterwide or ours.namespace in ours.namespaces:
 
@@ -103,7 +108,9 @@ async def watch(ours: Settings, cluster: Cluster, canary: Canary, seen: Seen, re
     """Watch until cancelled, and set ``ready`` when that has begun. Raises where kopf cannot go on."""
     settings = kopf.OperatorSettings()
     _configured(settings, ours)
-    settings.watching.label_selectors["apps", "v1", "deployments"] = "app.kubernetes.io/managed-by=tidemill-operator"
+    [selector] = [f"{name}={value}" for name, value in OURS.items()]
+    for resource in (("apps", "v1", "deployments"), ("batch", "v1", "jobs")):
+        settings.watching.label_selectors[resource] = selector
     logging.getLogger("kopf").setLevel(logging.WARNING)
     tasks = await kopf.spawn_tasks(
         registry=_registered(ours, cluster, canary, seen),

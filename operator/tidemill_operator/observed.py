@@ -6,13 +6,13 @@ Neighbours: `observe` (who looks), `decide` (who reads this and nothing else).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from tidemill_operator.kinds.dataflow import DataFlowSpec
 from tidemill_operator.kinds.pools import Pool
 from tidemill_operator.kinds.run import DataFlowRunSpec
 
-__all__ = ["Deployed", "Finding", "Flow", "Given", "Load", "Meta", "Observed", "PoolSeen", "Stored"]
+__all__ = ["Deployed", "Finding", "Flow", "Given", "JobSeen", "Load", "Meta", "Observed", "PoolSeen", "Stored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Meta:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """The Deployment of a pool, as it is. ``trouble`` is what Kubernetes says against it, ``digest`` what we
-    applied."""
+    """The Deployment of a pool, as it is, or its Jobs taken together. ``trouble`` is what Kubernetes says against it,
+    ``digest`` what we applied."""
 
     name: str
     digest: str = ""
@@ -54,11 +54,27 @@ class Deployed:
 
 
 @dataclass(frozen=True, slots=True)
+class JobSeen:
+    """A Job of a pool. ``state``: it has no parameter set (waiting: not yet, or not any more), it has one (working), or
+    it has ended (succeeded, failed), with ``trouble``. Times are in seconds since 1970."""
+
+    name: str
+    uid: str
+    number: int
+    state: Literal["waiting", "working", "succeeded", "failed"]
+    digest: str = ""
+    ready: bool = False
+    created: float = 0.0
+    ended: float = 0.0
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PoolSeen:
     """A pool of the data flow. ``operations`` are the names of the code that its workers must have, ``backlog`` how
     many parameter sets are ready, ``busy`` how many are with workers, ``serving`` how many processes serve it,
     ``missing`` what workers lack, and why, by name. ``seconds`` are those of a worker for one parameter set, once
-    measured."""
+    measured. ``jobs`` are those of a pool of kind Job."""
 
     spec: Pool
     operations: tuple[str, ...] = ()
@@ -69,6 +85,7 @@ class PoolSeen:
     missing: dict[str, str] = field(default_factory=dict)
     seconds: float | None = None
     modules: str = ""
+    jobs: tuple[JobSeen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ from tidemill_operator.cluster import ClusterError
 from tidemill_operator.decide.reconcile import (
     Action,
     Apply,
+    CreateJob,
     Decision,
+    DeleteJob,
     DeleteObject,
     Open,
     Policy,
@@ -38,7 +40,7 @@ __all__ = ["Memory", "Passes"]
 
 ROUNDS = 4
 """How often a pass looks again after it has done something, at most."""
-SETTLED = (Apply, DeleteObject, Post, Undeploy)
+SETTLED = (Apply, CreateJob, DeleteJob, DeleteObject, Post, Undeploy)
 """Actions after which there is nothing to look at for a while."""
 
 

@@ -1,24 +1,27 @@
-"""What the pools of data flows are at: pods by Deployment, work by store, and how long a worker takes for a parameter
-set.
+"""What the pools of data flows are at: pods by Deployment or Job, work by store, and how long a worker takes for a
+parameter set.
 
 A pool is one of a DataFlow, and its runs use it too, so what was seen of it a moment ago is told again to whoever asks.
-Neighbours: `observe`, `decide.scaling` (what follows from it).
+Neighbours: `children` (what the cluster says), `observe`, `decide.scaling` (what follows from it).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from tidemill.backends.redis.overview import Overview
+from tidemill_operator.children import deployed_of, jobs_of, together
 from tidemill_operator.cluster import Cluster, ClusterError, path_of
-from tidemill_operator.decide.resources import APPLIED, deployment_name, digest_of
+from tidemill_operator.decide.resources import deployment_name, digest_of
 from tidemill_operator.kinds.pools import Pool
 from tidemill_operator.names import label
 from tidemill_operator.observed import Deployed, Load, PoolSeen
 from tidemill_operator.store import Store
 
-__all__ = ["Pools", "deployed_of"]
+__all__ = ["Pools"]
 
 FRESH = 0.3
 """Seconds for which what was seen may be told again."""
@@ -26,6 +29,8 @@ SAMPLE = 2.0
 """Seconds, at least, over which it is measured how long workers take."""
 SMOOTH = 0.3
 """How much the newest measurement counts."""
+
+_UNSAID = Pool(name="default")
 
 Seen = tuple[tuple[PoolSeen, ...], tuple[str, ...]]
 
@@ -91,37 +96,45 @@ class Pools:
         if known is not None and time.monotonic() - known[0] < FRESH and store is not None:
             return known[1]
         namespace, dataflow, uid = place
-        deployed = await self._deployed(namespace, uid)
-        overview = await store.look(f"{dataflow}.{name}" for name in uses) if store is not None else None
         by_name = {pool.name: pool for pool in specs}
+        deployed = await self._deployed(namespace, uid)
+        jobs = await self._jobs(namespace, uid) if any(one.kind == "Job" for one in specs) else []
+        overview = await store.look(f"{dataflow}.{name}" for name in uses) if store is not None else Overview()
         found = []
         for name, operations in sorted(uses.items()):
-            spec, pool = by_name.get(name) or Pool(name=name), f"{dataflow}.{name}"
-            own = deployed.pop(deployment_name(dataflow, name), None)
-            if own is None:
-                own = await self._other(namespace, deployment_name(dataflow, name))
-            loads = [each[pool] for each in self._loads.get(uid, {}).values() if pool in each]
-            backlog = overview.ready.get(pool, 0) if overview else 0
-            ended = sum(load.ended for load in loads)
-            busy = max(0, sum(load.dispatched for load in loads) - ended - backlog)
-            measured = self._measured.setdefault((uid, name), _Measured())
-            workers = own.ready if own is not None else 0
-            found.append(
-                PoolSeen(
-                    spec=spec,
-                    operations=tuple(operations),
-                    deployed=own,
-                    backlog=backlog,
-                    busy=busy,
-                    serving=overview.serving.get(pool, 0) if overview else 0,
-                    missing=dict(overview.missing.get(pool, {})) if overview else {},
-                    seconds=measured.take(time.monotonic(), ended, workers, bool(busy or backlog)),
-                    modules=await self._modules(namespace, spec),
-                )
-            )
-        seen = tuple(found), tuple(sorted(deployed))
-        self._seen[uid] = (time.monotonic(), seen)
-        return seen
+            spec = by_name.get(name) or Pool(name=name)
+            called = deployment_name(dataflow, name)
+            own, ones = None, jobs_of(jobs, uid, name, overview.held) if spec.kind == "Job" else ()
+            if spec.kind == "Job":
+                own = together(called, ones)
+            elif (own := deployed.pop(called, None)) is None:
+                own = await self._other(namespace, called)
+            seen = self._at_work(uid, f"{dataflow}.{name}", overview, own)
+            modules = await self._modules(namespace, spec)
+            found.append(replace(seen, spec=spec, operations=tuple(operations), modules=modules, jobs=ones))
+        self._seen[uid] = (time.monotonic(), (tuple(found), tuple(sorted(deployed))))
+        return self._seen[uid][1]
+
+    def _at_work(self, uid: str, pool: str, overview: Overview, own: Deployed | None) -> PoolSeen:
+        """Return what a pool of a DataFlow, as the store calls it, has to do."""
+        loads = [each[pool] for each in self._loads.get(uid, {}).values() if pool in each]
+        backlog, ended = overview.ready.get(pool, 0), sum(load.ended for load in loads)
+        busy = max(0, sum(load.dispatched for load in loads) - ended - backlog)
+        measured = self._measured.setdefault((uid, pool), _Measured())
+        workers = own.ready if own is not None else 0
+        return PoolSeen(
+            spec=_UNSAID,
+            deployed=own,
+            backlog=backlog,
+            busy=busy,
+            serving=overview.serving.get(pool, 0),
+            missing=dict(overview.missing.get(pool, {})),
+            seconds=measured.take(time.monotonic(), ended, workers, bool(busy or backlog)),
+        )
+
+    async def _jobs(self, namespace: str, uid: str) -> list[dict[str, Any]]:
+        path, labels = path_of("jobs", namespace), f"{label('dataflow-uid')}={uid}"
+        return [one async for one in self._cluster.each(path, labels=labels)]
 
     async def _deployed(self, namespace: str, uid: str) -> dict[str, Deployed]:
         path, labels = path_of("deployments", namespace), f"{label('dataflow-uid')}={uid}"
@@ -150,23 +163,3 @@ class Pools:
                     raise
                 versions.append([each.configMapRef.name, "missing"])
         return digest_of({"modules": versions}) if versions else ""
-
-
-def deployed_of(said: Mapping[str, Any], uid: str) -> Deployed:
-    """Return a Deployment as it matters here; ``uid`` is that of the DataFlow whose it should be."""
-    metadata, spec, status = said["metadata"], said.get("spec") or {}, said.get("status") or {}
-    owners = {str(one.get("uid")) for one in metadata.get("ownerReferences") or ()}
-    trouble = ""
-    for one in status.get("conditions") or ():
-        bad = {"ReplicaFailure": "True", "Progressing": "False"}.get(str(one.get("type")))
-        if bad is not None and one.get("status") == bad:
-            trouble = f"{one.get('reason')}: {one.get('message')}"[:500]
-    return Deployed(
-        name=str(metadata["name"]),
-        digest=str((metadata.get("annotations") or {}).get(APPLIED, "")),
-        desired=int(spec.get("replicas") or 0),
-        replicas=int(status.get("replicas") or 0),
-        ready=int(status.get("readyReplicas") or 0),
-        trouble=trouble,
-        ours=uid in owners,
-    )

@@ -204,7 +204,7 @@ class Operator:
     def seen(self, plural: str, metadata: dict[str, Any], gone: bool) -> None:
         """Take note of something that a watch has shown."""
         namespace, name, uid = (str(metadata.get(key) or "") for key in ("namespace", "name", "uid"))
-        if plural == "deployments":
+        if plural in ("deployments", "jobs"):
             for owner in metadata.get("ownerReferences") or ():
                 if owner.get("uid") in self.work.items:
                     self.work.wake(owner["uid"], DATAFLOW, namespace, owner["name"])

@@ -46,6 +46,7 @@ class Settings(ProcessSettings):
         "IfNotPresent", description="when that image is pulled"
     )
     worker_account: str = Field("default", description="service account of workers; it needs no rights", min_length=1)
+    worker_lease: float = Field(30.0, description="silence after which a worker is held to be dead", gt=0, le=3600)
     store_secret: str = Field("tidemill-store", description="Secret with the URL, in each namespace", min_length=1)
     store_secret_key: str = Field("url", description="its key that holds the URL", min_length=1)
 

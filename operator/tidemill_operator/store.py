@@ -25,6 +25,7 @@ from tidemill.backends.redis.openings import RedisOpenings
 from tidemill.backends.redis.overview import Overview, RedisOverview
 from tidemill.backends.redis.recovery import RedisRecovery, ServerRun
 from tidemill.backends.redis.refusals import named
+from tidemill.backends.redis.watching import Watching, taken_back
 from tidemill.backends.redis.workers import RedisWorkers
 from tidemill.errors import ContextClosed, StoreError, StoreUnavailable, TidemillError
 from tidemill.formats.write import plain_data
@@ -79,6 +80,7 @@ class Store:
         self._incarnation = ""
         self._seen: Overview | None = None
         self._seen_at = 0.0
+        self._watching = Watching(settings.worker_lease, self._expired)
 
     @contextlib.asynccontextmanager
     async def asked(self, times: float = 1.0) -> AsyncIterator[None]:
@@ -98,6 +100,12 @@ class Store:
         except StoreError as error:
             self._failed(error.reason)
             raise
+
+    async def _expired(self, worker: str, count: str) -> None:
+        """Have what a dead worker held be done by others: where each runs one parameter set, nobody else may be there
+        to see that it is dead."""
+        await taken_back(RedisWorkers(self.client), worker, count, logger)
+        self._seen = None
 
     def _failed(self, reason: str) -> None:
         self._checked = -CHECKED
@@ -202,9 +210,11 @@ class Store:
         wanted = set(pools)
         if self._seen is None or not wanted <= self.pools or time.monotonic() - self._seen_at > FRESH:
             self.pools |= wanted
+            asked = time.monotonic()
             async with self.asked():
                 self._seen = await self._overview.pools(sorted(self.pools))
             self._seen_at = time.monotonic()
+            await self._watching.look(self._seen.beats, asked, self._seen_at)
         return self._seen
 
     async def group(self, group: str, incarnation: str) -> Stored:

@@ -23,7 +23,7 @@ NEVER = {
     ("rbac.authorization.k8s.io", "clusterroles"),
     ("apps", "daemonsets"),
     ("apps", "statefulsets"),
-    ("batch", "jobs"),
+    ("batch", "cronjobs"),
     ("admissionregistration.k8s.io", "validatingadmissionpolicies"),
     ("apiextensions.k8s.io", "customresourcedefinitions"),
 }

@@ -31,6 +31,7 @@ PATH = re.compile(
 SERVED = {
     "": {"v1": {"configmaps": "ConfigMap", "events": "Event", "pods": "Pod", "namespaces": "Namespace"}},
     "apps": {"v1": {"deployments": "Deployment"}},
+    "batch": {"v1": {"jobs": "Job"}},
     "coordination.k8s.io": {"v1": {"leases": "Lease"}},
     "tidemill.alt": {"v1alpha1": {"dataflows": "DataFlow", "dataflowruns": "DataFlowRun"}},
     "apiextensions.k8s.io": {"v1": {"customresourcedefinitions": "CustomResourceDefinition"}},

@@ -61,10 +61,11 @@ class Runner:
             async with Implementations(settings.pool) as implementations:
                 backend.compile = implementations.enter
                 pump = Pump(
-                    backend.implementations, backend.inputs, implementations, runner=self._runner, slots=settings.slots
-                )
+                    backend.implementations, backend.inputs, implementations, runner=self._runner,
+                    slots=settings.slots, left=1 if settings.once else None,
+                )  # fmt: skip
                 self._channel.send(ready=True, missing=self._missing())
-                beside = [asyncio.create_task(self._listen(pump)), asyncio.create_task(self._tell(pump))]
+                beside = [asyncio.create_task(one(pump)) for one in (self._listen, self._tell, self._give_up)]
                 try:
                     await pump.run()
                 finally:
@@ -93,6 +94,13 @@ class Runner:
             if "drain" in said:
                 await pump.drain(float(said["drain"]))
         os._exit(ORPHANED)  # the supervisor has gone, and with it the lease
+
+    async def _give_up(self, pump: Pump) -> None:
+        """End a runner that is here for one parameter set, where others have taken all that there were."""
+        if self._settings.once:
+            await asyncio.sleep(self._settings.idle)
+            if pump.left:
+                await pump.drain(0)
 
     async def _tell(self, pump: Pump) -> None:
         before: dict[str, Any] = {}

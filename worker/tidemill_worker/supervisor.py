@@ -56,11 +56,12 @@ logger = logging.getLogger("tidemill.worker")
 
 
 class Supervisor:
-    """One worker process."""
+    """One worker process. ``code`` is what it ends with."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.worker = ""
+        self.code = 0
         self.metrics = Metrics()
         self._timer = DeathTimer()
         self._client = Client(
@@ -115,7 +116,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)  # everything is done: who is told again ends well all the same
-        return 0
+        return self.code
 
     async def _sweep(self) -> None:
         """Now and then delete large values outside the store that nobody refers to any more."""
@@ -235,6 +236,8 @@ class Supervisor:
         if beats.done() and isinstance(beats.exception(), LeaseLost):
             logger.error("%s was ended: %s; its runners are dead", self.worker, beats.exception())
             self._timer.disarm()
+            if self.settings.once:
+                self._done(1)
             return
         beats.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -269,10 +272,19 @@ class Supervisor:
                 process.kill()
                 del self._runners[runner]
                 self._told.pop(runner, None)
-            await self._lost(process, code)
+            if code or not self.settings.once:
+                await self._lost(process, code)
+            if self.settings.once:
+                self._done(code)
             failures = failures + 1 if time.monotonic() - began < YOUNG else 0
             if failures > 1:
                 await self._until_stopped(asyncio.sleep(min(5.0, 0.1 * 2**failures)))
+
+    def _done(self, code: int) -> None:
+        """End a worker that runs one parameter set: it was run, or there was none, or what ran it is gone."""
+        if not self._stop.is_set():
+            self.code = 1 if code else 0
+            self._stop.set()
 
     async def _lost(self, process: RunnerProcess, code: int) -> None:
         """Say at once what a runner has left behind."""

@@ -42,6 +42,7 @@ class Pump:
     """Runs what a store has ready, as the runner of the id ``runner``, up to ``slots`` at once.
 
     ``counts`` has how many of its reports were of each kind, ``trips`` how many calls of the store have succeeded.
+    ``left`` is how many parameter sets it leases before it stops by itself; None: no end of them.
     """
 
     def __init__(
@@ -52,11 +53,13 @@ class Pump:
         *,
         runner: str,
         slots: int = SLOTS,
+        left: int | None = None,
         renew: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
         self.runner = runner
         self._renew = renew
         self.slots = slots
+        self.left = left
         self.paused = False
         self.counts: Counter[str] = Counter()
         self.trips = 0
@@ -117,7 +120,8 @@ class Pump:
     async def _exchange(self) -> float | None:
         """Report what there is, start what comes back, and return the seconds until something else is due."""
         batch, self._reports = self._reports[:BATCH], self._reports[BATCH:]
-        want = 0 if self._stopping or self.paused else min(BATCH, max(0, self.slots - len(self._running)))
+        room = self.slots if self.left is None else min(self.slots, self.left)
+        want = 0 if self._stopping or self.paused else min(BATCH, max(0, room - len(self._running)))
         reports = [report for report, _ in batch]
         try:
             leased, due = await self._network.exchange(self.runner, reports, want, self._nonce())
@@ -136,6 +140,9 @@ class Pump:
             task = asyncio.create_task(self._call(parameter_set))
             self._running[task] = parameter_set
             task.add_done_callback(self._ended)
+        if self.left is not None:
+            self.left -= len(leased)
+            self._stopping = self._stopping or not self.left
         self._more = 0 < want == len(leased) and len(self._running) < self.slots
         if len(leased) < want and self._bell is None:
             self._bell = asyncio.create_task(self._listen())

@@ -19,6 +19,9 @@ __all__ = ["Said", "conditions", "finished", "merged"]
 LONGEST = 2000
 """Characters of a message."""
 
+BEGINS = 60.0
+"""Seconds that a Job may take to begin before its pool is said to have no worker."""
+
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 
 
@@ -89,7 +92,11 @@ def _implementations(seen: Observed) -> Said:
         many = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         said = f'workers of the pool "{pool}" cannot load "{name}"{many}: {why}; put it into their image'
         return Said(FALSE, "MissingImplementation", said)
-    unserved = [pool.spec.name for pool in seen.pools if pool.operations and not pool.serving]
+    idle = [pool for pool in seen.pools if pool.operations and not pool.serving]
+    before = _before(seen, "ImplementationsAvailable") if all(pool.spec.kind == "Job" for pool in idle) else None
+    if idle and before is not None:  # Jobs have come and gone, and what they said is still so
+        return before
+    unserved = [pool.spec.name for pool in idle]
     if seen.stored is None or seen.flow is None or unserved:
         said = f"no worker of {_listed(unserved)} has said yet what it can run" if unserved else ""
         return Said(UNKNOWN, "NoWorkers" if unserved else "NotLookedAt", said)
@@ -105,7 +112,7 @@ def _workers(seen: Observed) -> Said:
             said = f"the Deployment {pool.deployed.name} belongs to another object; delete it, or rename"
             said = f'{said} the pool "{pool.spec.name}"'
             return Said(FALSE, "DeploymentTaken", said)
-    lacking = [pool for pool in seen.pools if not pool.serving]
+    lacking = [pool for pool in seen.pools if _lacks(pool, seen.now)]
     asked = [pool for pool in lacking if pool.backlog or (pool.deployed is not None and pool.deployed.desired)]
     if asked:
         return Said(FALSE, "NoWorkers", "; ".join(_without(pool) for pool in asked[:4]))
@@ -116,6 +123,15 @@ def _workers(seen: Observed) -> Said:
     return Said(TRUE, "Serving", "")
 
 
+def _lacks(pool: PoolSeen, now: float) -> bool:
+    """Say whether a pool has no worker that it should have. One of Jobs needs none without work, and a Job some time
+    to begin."""
+    if pool.spec.kind == "Job":
+        begins = any(one.state == "waiting" and now - one.created < BEGINS for one in pool.jobs)
+        return bool(pool.backlog) and not pool.serving and not begins
+    return not pool.serving
+
+
 def _without(pool: PoolSeen) -> str:
     ready = f", for which {pool.backlog} parameter sets are ready" if pool.backlog else ""
     if pool.deployed is None:
@@ -123,7 +139,8 @@ def _without(pool: PoolSeen) -> str:
     deployed = pool.deployed
     trouble = f": {deployed.trouble}" if deployed.trouble else ""
     said = f'no worker serves the pool "{pool.spec.name}"{ready}'
-    return f"{said}: of {deployed.desired} pods of the Deployment {deployed.name} {deployed.ready} are ready{trouble}"
+    whole = f"Jobs {deployed.name}-…" if pool.spec.kind == "Job" else f"pods of the Deployment {deployed.name}"
+    return f"{said}: of {deployed.desired} {whole} {deployed.ready} are ready{trouble}"
 
 
 def _suspended(seen: Observed) -> Said:
@@ -202,7 +219,7 @@ _STUCK = ("DataFlowNotFound", "DeploymentTaken")
 
 def _waiting(seen: Observed, workers: Said) -> Said:
     """Return why nothing moves, or that something does."""
-    if any(pool.backlog and not pool.serving for pool in seen.pools) or workers.reason in _STUCK:
+    if any(pool.backlog and _lacks(pool, seen.now) for pool in seen.pools) or workers.reason in _STUCK:
         return Said(FALSE, workers.reason, workers.message)
     stored = seen.stored
     if stored is not None and not any(pool.busy or pool.backlog for pool in seen.pools):

@@ -7,11 +7,12 @@ Neighbours: `conditions`, `resources`, `scaling`, `statuses`; `tidemill_operator
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tidemill_operator.decide.conditions import conditions, finished
+from tidemill_operator.decide.jobs import jobs_wanted
 from tidemill_operator.decide.resources import APPLIED, Workers, deployment
 from tidemill_operator.decide.scaling import Trend, fixed, scale
 from tidemill_operator.decide.statuses import differs, failed_or_done, seconds_of, status_of
@@ -24,7 +25,9 @@ __all__ = [
     "AddFinalizer",
     "Apply",
     "Cancel",
+    "CreateJob",
     "Decision",
+    "DeleteJob",
     "DeleteObject",
     "Drop",
     "Open",
@@ -96,6 +99,21 @@ class Undeploy:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateJob:
+    """Have a Job like this."""
+
+    manifest: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteJob:
+    """Delete a Job that is not needed, or has been kept for long enough."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteObject:
     """Delete an object of ours: its time, or its place in the history, is over."""
 
@@ -124,6 +142,8 @@ Action = (
     | Drop
     | Apply
     | Undeploy
+    | CreateJob
+    | DeleteJob
     | DeleteObject
     | Post
 )
@@ -231,7 +251,7 @@ def _in_store(seen: Observed) -> list[Action]:
 def _pools(
     seen: Observed, policy: Policy, recalled: Recalled, clock: float
 ) -> tuple[list[Action], dict[str, Trend], float | None]:
-    """Return what is to be done about the Deployments of a DataFlow, what is remembered of its pools, and when to
+    """Return what is to be done about the workers of a DataFlow, what is remembered of its pools, and when to
     look."""
     if seen.meta.kind != DATAFLOW or seen.flow is None or not isinstance(seen.spec, DataFlowSpec):
         return [], dict(recalled.trends), None
@@ -239,6 +259,11 @@ def _pools(
     trends, again = {}, []
     for pool in seen.pools:
         name, deployed = pool.spec.name, pool.deployed
+        if pool.spec.kind == "Job":
+            actions, later = _jobs(seen, seen.spec, pool, policy)
+            found += actions
+            again += [later] if later is not None else []
+            continue
         if deployed is not None and not deployed.ours:
             continue
         current = deployed.desired if deployed is not None else 0
@@ -252,6 +277,13 @@ def _pools(
             found.append(Apply(manifest, wanted - current))
     found += [Undeploy(name) for name in seen.stray]
     return found, trends, min(again, default=None)
+
+
+def _jobs(seen: Observed, spec: DataFlowSpec, pool: PoolSeen, policy: Policy) -> tuple[Sequence[Action], float | None]:
+    """Return what is to be done about the Jobs of a pool, and after how many seconds to look again."""
+    made = jobs_wanted(seen.meta, pool, policy.workers, seen.now, suspend=spec.suspend, optimize=spec.optimize)
+    deleted = [DeleteJob(name, uid) for name, uid in made.delete]
+    return [*map(CreateJob, made.create), *deleted], made.again
 
 
 def _followed(

@@ -1,7 +1,9 @@
-"""What a DataFlow owns in the cluster: one Deployment of workers for each pool, as plain data.
+"""What a DataFlow owns in the cluster, as plain data: one Deployment of workers for each pool, and what any pod of a
+worker is, also those of Jobs.
 
 Pods of workers have no rights at the API server, a file system that cannot be written, and the URL of the store in a
-file. Neighbours: `scaling` (how many), `reconcile` (when), `tidemill_worker.settings` (what the variables mean).
+file. Neighbours: `scaling` (how many), `jobs`, `reconcile` (when), `tidemill_worker.settings` (what the variables
+mean).
 """
 
 from __future__ import annotations
@@ -16,7 +18,18 @@ from tidemill_operator.kinds.pools import Pool
 from tidemill_operator.names import DATAFLOW, GROUP, VERSION, label
 from tidemill_operator.observed import Meta
 
-__all__ = ["APPLIED", "Workers", "deployment", "deployment_name", "digest_of", "prefix_of", "selector"]
+__all__ = [
+    "APPLIED",
+    "Workers",
+    "deployment",
+    "deployment_name",
+    "digest_of",
+    "labels_of",
+    "owner",
+    "pod",
+    "prefix_of",
+    "selector",
+]
 
 APPLIED = label("applied")
 """The annotation of a Deployment that says what was applied, but for the number of replicas."""
@@ -71,34 +84,20 @@ def deployment(
 ) -> dict[str, Any]:
     """Return the Deployment of a pool of a DataFlow. ``operations`` are what its workers must be able to run,
     ``modules`` stands for the content of the ConfigMaps with its modules."""
-    name = deployment_name(meta.name, pool.name)
-    own = selector(meta.uid, pool.name)
-    labels = {
-        "app.kubernetes.io/name": "tidemill-worker",
-        "app.kubernetes.io/instance": meta.name[:63].rstrip("-."),
-        "app.kubernetes.io/component": "worker",
-        "app.kubernetes.io/part-of": "tidemill",
-        "app.kubernetes.io/managed-by": "tidemill-operator",
-        **own,
-    }
-    template = {
-        "metadata": {"labels": labels, **({"annotations": {label("modules"): modules}} if modules else {})},
-        "spec": _pod(meta, pool, operations, workers),
-    }
     spec = {
-        "selector": {"matchLabels": own},
+        "selector": {"matchLabels": selector(meta.uid, pool.name)},
         "revisionHistoryLimit": 2,
         "progressDeadlineSeconds": 600,
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-        "template": template,
+        "template": pod(meta, pool, operations, workers, modules),
     }
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {
-            "name": name,
+            "name": deployment_name(meta.name, pool.name),
             "namespace": meta.namespace,
-            "labels": labels,
+            "labels": labels_of(meta, pool.name),
             "annotations": {APPLIED: digest_of(spec)},
             "ownerReferences": [owner(meta)],
         },
@@ -110,6 +109,27 @@ def owner(meta: Meta) -> dict[str, Any]:
     """Return the reference by which what belongs to an object goes when the object does."""
     kind = {"apiVersion": f"{GROUP}/{VERSION}", "kind": DATAFLOW, "name": meta.name, "uid": meta.uid}
     return {**kind, "controller": True, "blockOwnerDeletion": True}
+
+
+def labels_of(meta: Meta, pool: str) -> dict[str, str]:
+    """Return the labels of what belongs to a pool."""
+    return {
+        "app.kubernetes.io/name": "tidemill-worker",
+        "app.kubernetes.io/instance": meta.name[:63].rstrip("-."),
+        "app.kubernetes.io/component": "worker",
+        "app.kubernetes.io/part-of": "tidemill",
+        "app.kubernetes.io/managed-by": "tidemill-operator",
+        **selector(meta.uid, pool),
+    }
+
+
+def pod(meta: Meta, pool: Pool, operations: Sequence[str], workers: Workers, modules: str = "") -> dict[str, Any]:
+    """Return the template of the pods of a pool."""
+    annotations = {"annotations": {label("modules"): modules}} if modules else {}
+    return {
+        "metadata": {"labels": labels_of(meta, pool.name), **annotations},
+        "spec": _pod(meta, pool, operations, workers),
+    }
 
 
 def _pod(meta: Meta, pool: Pool, operations: Sequence[str], workers: Workers) -> dict[str, Any]:
@@ -187,13 +207,15 @@ def _environment(meta: Meta, pool: Pool, operations: Sequence[str], workers: Wor
         "GRACE": str(pool.gracePeriodSeconds),
         "SLOTS": str(pool.slots or ""),
         "RUNNERS": str(pool.runners or ""),
+        "ONCE": "true" if pool.kind == "Job" else "",
         "OPERATIONS": ",".join(sorted(set(operations))),
         "PORT": "8080",
     }
     made: list[dict[str, Any]] = [
         {"name": f"TIDEMILL_{name}", "value": value} for name, value in values.items() if value
     ]
-    made.append({"name": "TIDEMILL_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}})
+    own = "metadata.name" if pool.kind == "Job" else "metadata.uid"  # that of a Job's pod says whose it is
+    made.append({"name": "TIDEMILL_NAME", "valueFrom": {"fieldRef": {"fieldPath": own}}})
     made += [{"name": "HOME", "value": "/tmp"}, {"name": "PYTHONDONTWRITEBYTECODE", "value": "1"}]
     if pool.modulesFrom:
         made.append({"name": "PYTHONPATH", "value": OPERATIONS})

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from tidemill_operator.kinds.dataflow import Optimize
 from tidemill_operator.kinds.pools import DEFAULT_MOST, Pool
 
-__all__ = ["MOST", "Scale", "Trend", "fixed", "scale"]
+__all__ = ["MOST", "Scale", "Trend", "bounds", "fixed", "scale"]
 
 MOST = DEFAULT_MOST
 """Workers of a pool at most unless it says otherwise."""
@@ -69,7 +69,7 @@ def scale(
 ) -> Scale:
     """Return how many workers a pool is to have, that has ``current`` ones, of which ``backlog`` parameter sets are
     ready and ``busy`` are with workers. ``seconds``: those of a worker for one parameter set, if they were measured."""
-    least, most = _bounds(pool, optimize)
+    least, most = bounds(pool, optimize)
     wanted = min(most, max(least, _needed(pool, backlog, busy, seconds, optimize)))
     trend, peak = _remembered(trend, wanted, current, now, pool.scaling.cooldownSeconds)
     if current > most:
@@ -86,7 +86,8 @@ def scale(
     return Scale(current, "Cooldown" if wanted < current else "AsWanted", trend, again)
 
 
-def _bounds(pool: Pool, optimize: Optimize | None) -> tuple[int, int]:
+def bounds(pool: Pool, optimize: Optimize | None) -> tuple[int, int]:
+    """Return how many workers a pool has at least and at most."""
     least, most = pool.minReplicas or 0, pool.maxReplicas or MOST
     limits = optimize.constraints if optimize else None
     if limits is not None and limits.maxWorkers is not None:

@@ -110,6 +110,7 @@ def _pools(seen: Observed) -> dict[str, Any]:
         deployed = pool.deployed
         one: dict[str, Any] = {
             "name": pool.spec.name,
+            "kind": pool.spec.kind,
             "replicas": deployed.replicas if deployed else 0,
             "readyReplicas": deployed.ready if deployed else 0,
             "desiredReplicas": deployed.desired if deployed else 0,

@@ -108,6 +108,13 @@ class DataFlowSpec(KindPart, ClusterPart[GivenInputSet], FileFlow[Any]):
             f"'UnknownPool: spec.pools has no %s, of operation %s'.format([self.operations[{_FIRST}].pool, {_FIRST}])",
             field=".pools",
         ),
+        Rule(
+            "!has(self.replicas) || !has(self.pools) || "
+            "!self.pools.exists(pool, pool.name == 'default' && pool.kind == 'Job')",
+            "spec.replicas fixes the workers of the pool default, and that one is of kind Job: it has as many Jobs as "
+            "there is work, up to maxReplicas; leave out spec.replicas",
+            field=".replicas",
+        ),
     ]
 
     operations: dict[Name, OperationPart[Any]] = {}

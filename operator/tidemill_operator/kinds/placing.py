@@ -16,7 +16,10 @@ from tidemill.model.operation import Operation
 from tidemill.plan.compile import compile_plan
 from tidemill_operator.kinds.pools import DEFAULT_POOL, Pool
 
-__all__ = ["Placing"]
+__all__ = ["IN_MEMORY", "Placing"]
+
+IN_MEMORY = "run_dataflow_in_memory"
+"""The operation whose data flow is run where it is, so that the operations of that one are in no pool."""
 
 
 class Placing:
@@ -41,6 +44,8 @@ class Placing:
             if operation.pool not in self.pools
         ]
         for name, config in dataflow.configs.items():
+            if name in dataflow.operations and dataflow.operations[name].name == IN_MEMORY:
+                continue
             try:
                 dataflow.configs[name] = self._within(config, path + pointer("configs", name))
             except InvalidFlow as error:

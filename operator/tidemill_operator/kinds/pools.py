@@ -25,6 +25,7 @@ MOST_WORKERS = 10_000
 """Workers of one pool at most."""
 
 _MOST = f"(has(self.maxReplicas) ? self.maxReplicas : {DEFAULT_MOST})"
+_OF_DEPLOYMENTS = " || ".join(f"has(self.{field})" for field in ("replicas", "minReplicas", "slots", "runners"))
 Workers = Annotated[int, Field(ge=0, le=MOST_WORKERS)]
 
 
@@ -48,9 +49,16 @@ class Scaling(KindPart):
 
 
 class Pool(KindPart):
-    """Workers of one kind: a Deployment of its own."""
+    """Workers of one kind: a Deployment of its own, or one Job for each parameter set."""
 
     RULES = [
+        Rule(
+            f"self.kind != 'Job' || !({_OF_DEPLOYMENTS})",
+            "a pool of kind Job has one Job for each parameter set; leave out replicas, minReplicas, slots and runners",
+            "'pool %s: a pool of kind Job has one Job for each parameter set; leave out replicas, minReplicas, slots "
+            "and runners'.format([self.name])",
+            field=".kind",
+        ),
         Rule(
             "!has(self.replicas) || (!has(self.minReplicas) && !has(self.maxReplicas))",
             "replicas fixes the number of workers; leave out minReplicas and maxReplicas, or replicas",
@@ -74,6 +82,11 @@ class Pool(KindPart):
     ]
 
     name: Label = Field(description="The name by which operations say that they belong here.")
+    kind: Literal["Deployment", "Job"] = Field(
+        "Deployment",
+        description="Deployment: workers that stay, and run many parameter sets at once. Job: each parameter set is "
+        "run by a pod of its own, which ends with it, where they have to be kept apart.",
+    )
     image: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\s]+$")] | None = Field(
         None,
         description="The image of the workers, with the code of the operations. Without one: the operator's setting.",
@@ -108,7 +121,7 @@ class Pool(KindPart):
     )
     minReplicas: Workers | None = Field(None, description="Workers at least: 0 unless said.")
     maxReplicas: Annotated[int, Field(ge=1, le=MOST_WORKERS)] | None = Field(
-        None, description=f"Workers at most: {DEFAULT_MOST} unless said."
+        None, description=f"Workers, or Jobs, at once at most: {DEFAULT_MOST} unless said."
     )
     scaling: Scaling = Field(Scaling(), description="How the number of workers follows the work.")
     slots: Annotated[int, Field(ge=1, le=4096)] | None = Field(

@@ -103,6 +103,7 @@ class PoolStatus(KindPart):
     """What is known of a pool."""
 
     name: Annotated[str, Field(max_length=63)] = Field(description="The pool.")
+    kind: Literal["Deployment", "Job"] = Field("Deployment", description="What its workers are.")
     replicas: Annotated[int, Field(ge=0, le=MOST_WORKERS)] = Field(0, description="Workers that there are.")
     readyReplicas: Annotated[int, Field(ge=0, le=MOST_WORKERS)] = Field(0, description="Workers that take work.")
     desiredReplicas: Annotated[int, Field(ge=0, le=MOST_WORKERS)] = Field(

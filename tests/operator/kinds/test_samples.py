@@ -17,7 +17,7 @@ from tidemill_operator.kinds.objects import DataFlowObject, read_object
 
 ROOT = Path(__file__).resolve().parents[3] / "examples"
 SAMPLES = ROOT / "kubernetes"
-FLOWS = ["hello", "fan-out", "tour", "failing", "shouldi"]
+FLOWS = ["hello", "fan-out", "tour", "jobs", "failing", "shouldi"]
 
 
 def sample(name: str) -> dict[str, Any]:
@@ -50,6 +50,10 @@ def test_the_tour_has_a_lock_a_condition_a_list_and_a_data_flow_within() -> None
     }
 
 
+def test_the_jobs_have_a_data_flow_each() -> None:
+    assert results("jobs") == {"context-1": {"words": [["tide", "mill"], ["ebb"], ["wheel", "sluice"]]}}
+
+
 def test_the_failing_one_fails_in_one_context_and_says_why() -> None:
     found = results("failing")
     assert found["good"] == {"answer": 42}
@@ -69,7 +73,7 @@ def test_the_operator_accepts_it(name: str) -> None:
     found = read_object(sample(name))
     assert isinstance(found, DataFlowObject)
     accepted = accept(found)
-    assert accepted.pools == ("default",)
+    assert accepted.pools == (("apart", "default") if name == "jobs" else ("default",))
     given = input_sets(found, accepted)
     assert all(each.name == name or each.name.startswith(f"{name}.") for each in given)
     assert given

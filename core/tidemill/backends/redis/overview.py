@@ -69,8 +69,9 @@ class Overview:
 
     ``contexts`` are counted by state (open, succeeded, failed) since the store began, children not. ``ready`` has how
     much is ready in each pool, ``serving`` how many processes serve it, ``missing`` what is wrong with operations that
-    workers of it should have and cannot load, by name, ``looked`` how many open contexts ``states`` is about; ``whole``
-    says that those are all that are open.
+    workers of it should have and cannot load, by name, ``held`` how much is leased to each worker, ``beats`` its count
+    as it is spelt, also for one that is dead, ``looked`` how many open contexts ``states`` is about; ``whole`` says
+    that those are all that are open.
     """
 
     contexts: dict[str, int] = field(default_factory=lambda: {"open": 0, "succeeded": 0, "failed": 0})
@@ -78,6 +79,8 @@ class Overview:
     ready: dict[str, int] = field(default_factory=dict)
     serving: dict[str, int] = field(default_factory=dict)
     missing: dict[str, dict[str, str]] = field(default_factory=dict)
+    held: dict[str, int] = field(default_factory=dict)
+    beats: dict[str, str] = field(default_factory=dict)
     workers: int = 0
     delayed: int = 0
     due: float = 0.0
@@ -179,12 +182,18 @@ class RedisOverview:
 
     async def _workers(self, found: Overview) -> None:
         seen = set()
-        async for worker, said, pools in self._pages(partial(self._client.call, "workers")):
+        async for worker, said, pools, held, beat in self._pages(partial(self._client.call, "workers")):
             if worker in seen:
                 continue
             seen.add(worker)
+            if worker:
+                found.beats[worker.decode()] = beat.decode()
+                if not beat.isdigit():  # what it held is being taken back
+                    continue
             found.workers += bool(worker)
             served = [pool.decode() for pool in pools if pool]
+            if worker:
+                found.held[worker.decode()] = int(held)
             itself: dict[str, Any] = msgpack.unpackb(said) if worker and said else {}
             own = str(itself.get("pool", "default"))
             if itself and not served:  # it has said hello, and its runners are about to begin

@@ -73,17 +73,20 @@ local function pools(a)
   return out
 end
 
--- workers: {cursor} -> {next cursor, {{worker, what it has said, {pool of each runner…}}…}}: some of all that are alive; the
--- worker '' stands for runners in processes that are no workers
+local function worker_of(worker, beat)
+  local many = 0
+  for _, runner in ipairs(redis.call('HKEYS', key('runners', worker))) do many = many + redis.call('HLEN', key('held', runner)) end
+  return { worker, redis.call('HGET', key('said'), worker) or '', redis.call('HVALS', key('runners', worker)), many, beat }
+end
+
+-- workers: {cursor} -> {next cursor, {{worker, what it has said, {pool of each runner…}, how much is leased to it, its count}…}}:
+-- some of all that are alive, or whose leases are being taken back; '' stands for runners in processes that are no workers
 local function workers(a)
   local some, out = redis.call('HSCAN', K.beats, a[1], 'COUNT', PAGE), {}
   for at = 1, #some[2], 2 do
-    if tonumber(some[2][at + 1]) then
-      local worker = some[2][at]
-      out[#out + 1] = { worker, redis.call('HGET', key('said'), worker) or '', redis.call('HVALS', key('runners', worker)) }
-    end
+    out[#out + 1] = worker_of(some[2][at], some[2][at + 1])
   end
-  if a[1] == '0' then out[#out + 1] = { '', '', redis.call('HVALS', key('runners', '')) } end
+  if a[1] == '0' then out[#out + 1] = worker_of('', '') end
   return { some[1], out }
 end
 
