@@ -6,6 +6,7 @@ import click
 
 from tidemill.cli.backend import BACKEND_HELP, MEMORY, backend_options, is_memory
 from tidemill.cli.given import INPUTS_HELP, flow_options, given
+from tidemill.cli.journals import journal_options
 from tidemill.cli.options import examples, level, paragraphs, set_up_logging, verbosity
 from tidemill.cli.recording import recording_options
 from tidemill.cli.source import FLOW_HELP
@@ -26,6 +27,7 @@ __all__ = ["command"]
         "tidemill run flow.yaml --inputs people.jsonl --output jsonl --progress off",
         "tidemill run flow.yaml --inputs people.csv --no-strict --workers 4",
         "tidemill run flow.yaml --inputs people.jsonl --record record.json",
+        "tidemill run flow.yaml --input name=Ada --name ada --journal run.jsonl",
         "tidemill run package.flows:greeting --input name=Ada",
         "tidemill run flow.yaml --input name=Ada --backend embedded",
         "tidemill run flow.yaml --inputs people.jsonl --backend redis://localhost:6379 --workers 0",
@@ -41,6 +43,7 @@ __all__ = ["command"]
 @click.option("--progress", type=click.Choice(["auto", "on", "off"]), default="auto",
     help="Live on a terminal, lines elsewhere; auto is off with -q.")  # fmt: skip
 @recording_options
+@journal_options
 @backend_options(required=False)
 @verbosity
 def command(
@@ -56,6 +59,7 @@ def command(
     workers: int | None,
     timeout: float | None,
     progress: str,
+    journal: str | None,
     record: str | None,
     metrics_port: int | None,
     backend: str,
@@ -75,6 +79,7 @@ def command(
         workers=workers,
         timeout=timeout,
         progress=progress,
+        journal=journal,
         record=record,
         metrics_port=metrics_port,
         level=level(),

@@ -11,18 +11,20 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tidemill.cli import errors
 from tidemill.cli.backend import MEMORY
+from tidemill.cli.journals import noting
 from tidemill.cli.output import FAILURES_SHOWN, Printer, failure_text, printer, record_of
 from tidemill.cli.progress import Display, display, running, summary
 from tidemill.cli.recording import Recording, count_text
 
 if TYPE_CHECKING:
     from tidemill.formats.inputs import InputSet
+    from tidemill.journal.event import Event
     from tidemill.model.dataflow import DataFlow
     from tidemill.orchestrator.outcome import Outcome, Progress
     from tidemill.orchestrator.running import OrchestratorContext, Running
@@ -63,6 +65,7 @@ class Settings:
     durability: str = "always"
     record: str | None = None
     metrics_port: int | None = None
+    journal: str | None = None
     printer: Printer | None = None
     """What prints in the place of the one for ``output``."""
 
@@ -90,11 +93,12 @@ class _Run:
         self.order: dict[str, int] = {}  # of the contexts that are open
         self.signum: int | None = None
         self.timed_out = False
+        self.sink: Callable[[Sequence[Event]], None] | None = None
         self.progress: Callable[[], Progress] | None = None  # while it runs
 
     async def main(self, sets: Iterable[InputSet]) -> int:
         """Run to the end, or to the first signal or timeout."""
-        with self._stoppable():
+        with self._stoppable(), noting(self.settings.journal) as self.sink:
             try:
                 await self._run(sets)
             except asyncio.CancelledError:
@@ -109,7 +113,7 @@ class _Run:
 
     async def _run(self, sets: Iterable[InputSet]) -> None:
         settings = self.settings
-        orchestrator = _orchestrator(settings)
+        orchestrator = _orchestrator(settings, self.sink)
         recording = Recording(settings.record, settings.metrics_port)
         async with orchestrator, orchestrator(self.dataflow, strict=settings.strict) as octx, recording.of(octx):
             beside = [asyncio.create_task(self.display.show(octx.progress)), asyncio.create_task(self._warn(octx))]
@@ -214,12 +218,14 @@ class _Run:
         self.display.write(f"cancelled, waiting for threads and cleanup to end, {how}{what}")
 
 
-def _orchestrator(settings: Settings) -> Running:
+def _orchestrator(settings: Settings, sink: Callable[[Sequence[Event]], None] | None) -> Running:
     if settings.backend == MEMORY:
+        from tidemill.journal.kept import Journal
         from tidemill.orchestrator.memory import MemoryOrchestrator
 
+        journal = Journal(sink=sink) if sink is not None else None
         most, workers = settings.max_contexts, settings.workers
-        return MemoryOrchestrator(max_ctxs=most, seed=settings.seed, workers=workers, exact=True)
+        return MemoryOrchestrator(max_ctxs=most, seed=settings.seed, workers=workers, exact=True, journal=journal)
     from tidemill.orchestrator.redis import RedisOrchestrator
 
     return RedisOrchestrator(

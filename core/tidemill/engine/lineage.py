@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from tidemill.model.input import Origin
 from tidemill.plan.digest import canonical
 from tidemill.plan.plan import PlannedOperation
 
-__all__ = ["LineageRecord", "identity", "lineage_of", "parameter_set_id"]
+__all__ = ["LineageRecord", "identity", "lineage_of", "parameter_set_id", "set_identity"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,13 @@ def identity(*parts: str) -> str:
 
 def parameter_set_id(context: str, operation: PlannedOperation, inputs: Iterable[str]) -> str:
     """Return the identity of a parameter set: its context, its operation, and the identity of each named input."""
-    named = [part for name, given in zip(operation.names, inputs, strict=True) for part in (name, given)]
-    return identity("task", context, operation.instance, str(len(operation.names)), *named)
+    return set_identity(context, operation.instance, operation.names, inputs)
+
+
+def set_identity(context: str, instance: str, names: Sequence[str], inputs: Iterable[str]) -> str:
+    """Return the same of an operation that is known by its instance and the names of its parameters."""
+    named = [part for name, given in zip(names, inputs, strict=True) for part in (name, given)]
+    return identity("task", context, instance, str(len(names)), *named)
 
 
 def _output_id(item: Item, made_by: str) -> str:

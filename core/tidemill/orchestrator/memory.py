@@ -17,6 +17,7 @@ from tidemill.backends.memory.backend import MemoryBackend
 from tidemill.backends.memory.tolerance import Tolerance
 from tidemill.engine.operations import exact
 from tidemill.errors import ContextClosed
+from tidemill.journal.kept import Journal
 from tidemill.metrics.measured import Waits
 from tidemill.metrics.remaining import durations
 from tidemill.model.context import BaseInputSetContext
@@ -59,7 +60,7 @@ class MemoryOrchestrator:
     be repeated. ``lineage`` keeps the inputs of contexts for `Outcome.lineage`. ``metrics``: measure calls, and let
     operations count for the run. ``exact`` refuses a number or a truth
     value that stands for another scalar, as stores and documents do; without it there is a warning in the log (see
-    `backends.memory.tolerance`).
+    `backends.memory.tolerance`). All that happens is noted in the ``journal``, if there is one.
     """
 
     CONFIG = MemoryOrchestratorConfig
@@ -74,6 +75,7 @@ class MemoryOrchestrator:
         lineage: bool = False,
         exact: bool = False,
         metrics: bool = True,
+        journal: Journal | None = None,
     ) -> None:
         if config is None:
             config = MemoryOrchestratorConfig(
@@ -86,6 +88,7 @@ class MemoryOrchestrator:
         self.lineage = config.lineage
         self.metrics = config.metrics
         self.exact = config.exact
+        self.journal = journal
 
     @classmethod
     def withconfig(cls, config: Mapping[str, Any] | None = None, *above: str) -> MemoryOrchestrator:
@@ -121,7 +124,8 @@ class MemoryOrchestratorContext(OrchestratorContext):
         self.parent = parent
         choose = random.Random(parent.seed).randrange if parent.seed is not None else None
         check_of = exact if parent.exact else Tolerance()
-        self.backend = MemoryBackend(choose=choose, lineage=parent.lineage, check_of=check_of)
+        journal, lineage = parent.journal, parent.lineage
+        self.backend = MemoryBackend(choose=choose, lineage=lineage, check_of=check_of, journal=journal)
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> MemoryOrchestratorContext:

@@ -196,6 +196,8 @@ class MemoryBackend:
         for context in self._contexts.values():
             context.stage = None
         self._contexts.clear()
+        if self._journal is not None:
+            self._journal.flush()
 
     # -- for the parts ----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,97 @@
+"""Journals on the command line: where events go while a run lasts, and where they come from afterwards.
+
+A journal in a file has one event a line, as JSON. Neighbours: `running` writes, `events` and `lineage` read;
+`journal.event` says what an event is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from tidemill.errors import InvalidDocument, TidemillError
+
+if TYPE_CHECKING:
+    from tidemill.journal.event import Event
+
+__all__ = ["journal_options", "line_of", "noting", "read_events", "source_options"]
+
+
+def journal_options(function: Any) -> Any:
+    """Give a command ``--journal``, for where events go."""
+    journal = click.option("--journal", metavar="FILE",
+        help="Write every change of state to FILE, as JSON lines: see `tidemill events`.")  # fmt: skip
+    return journal(function)
+
+
+def source_options(function: Any) -> Any:
+    """Give a command ``--journal``, for where events come from."""
+    return click.option("--journal", metavar="FILE", help="The file that `tidemill run --journal FILE` has written.")(
+        function
+    )
+
+
+def line_of(event: Event) -> str:
+    """Return an event as one line of JSON."""
+    from tidemill.formats.values import as_json
+
+    return as_json(event.plain())
+
+
+@contextlib.contextmanager
+def noting(journal: str | None) -> Iterator[Callable[[Sequence[Event]], None] | None]:
+    """Give what takes the events of a run, or None if nobody wants them. Raises `TidemillError` (CannotWrite)."""
+    with contextlib.ExitStack() as stack:
+        sinks: list[Callable[[Sequence[Event]], None]] = []
+        if journal is not None:
+            sinks.append(stack.enter_context(_written(journal)))
+
+        def take(events: Sequence[Event]) -> None:
+            for sink in sinks:
+                sink(events)
+
+        yield take if sinks else None
+
+
+@contextlib.contextmanager
+def _written(path: str) -> Iterator[Callable[[Sequence[Event]], None]]:
+    file: IO[str]
+    try:
+        file = open(path, "w", encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        said = f"the journal cannot be written to {path}: {reason}; name a file in a folder that there is"
+        raise TidemillError(said, reason="CannotWrite", path=path) from error
+    with file:
+        yield lambda events: file.writelines(f"{line_of(event)}\n" for event in events)
+
+
+def read_events(path: str) -> Iterator[Event]:
+    """Yield the events that a file has. What a run that was killed has left of its last line is no event.
+
+    Raises `InvalidDocument`: FileNotFound, NotAFile, FileUnreadable, MalformedJson, NotAnEvent.
+    """
+    from tidemill.formats.read import open_regular
+    from tidemill.journal.event import Event
+
+    with open_regular(path) as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return
+            where = f"{path}:{number}"
+            try:
+                said = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                told = f"line {number} is no event of a journal: {error}"
+                raise InvalidDocument(told, reason="MalformedJson", path=where) from error
+            yield Event.of(said, where)
+
+
+async def read_later(path: str) -> AsyncIterator[Event]:
+    """Yield the events that a file has, where they are awaited."""
+    for event in read_events(path):
+        yield event
