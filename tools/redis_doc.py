@@ -82,8 +82,8 @@ def _keys() -> str:
     about = f"""## Keys
 
 Every key begins with the hash tag of its shard, `{{tm{LAYOUT}:0}}`, so a shard is in one slot of a cluster. No name of
-a key holds text of a user but names of pools, workers, owners and groups. Nothing but `blob` ever has a time to live,
-and that only while nothing refers to it.
+a key holds text of a user but names of pools, workers, owners and groups. Nothing but `blob`, while
+nothing refers to it, and `measured` ever has a time to live.
 """
     return "\n".join([about, _table(("key", "type", "what", "gone"), *rows), "The fields of a context:\n", fields])
 

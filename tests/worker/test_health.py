@@ -49,7 +49,21 @@ async def test_a_worker_says_what_it_does(tmp_path: Path) -> None:
         await until(lambda: wanted.items() <= metrics().items(), "all is counted", lambda: str(metrics()))
         found = metrics()
         assert found['tidemill_worker_beats_total{result="ok"}'] >= 1
-        assert all(name.startswith("tidemill_worker_") for name in found)
+        others = {name for name in found if not name.startswith("tidemill_worker_")}
+        assert all(name.startswith(("tidemill_operation_", "tidemill_metrics_")) for name in others)
+
+        def calls() -> dict[str, float]:
+            said = re.compile(
+                r'tidemill_operation_calls_total\{dataflow="\w{12}",operation="([\w.:]+)",result="completed"\}'
+            )
+            return {name[1]: value for each, value in metrics().items() if (name := said.fullmatch(each))}
+
+        # said by runners now and then
+        await until(
+            lambda: calls().get("tests.worker.flows:square") == flows.EACH["square"],
+            "calls are counted",
+            lambda: str(calls()),
+        )
         assert await workers.stop() == [0]
 
 

@@ -1,8 +1,12 @@
-"""What a worker counts. Labels are words of this program, never of a data flow, so their number is bounded."""
+"""What a worker counts. Labels of its own metrics are words of this program; those of operations have the names of data
+flows and operations, and what operations say themselves, as many as a recorder has room for."""
 
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+from tidemill.metrics.exposition import Exposed
+from tidemill.metrics.series import Recorder
 
 __all__ = ["Metrics"]
 
@@ -16,10 +20,12 @@ KNOWN = {
 
 
 class Metrics:
-    """The metrics of one worker, in a registry of their own."""
+    """The metrics of one worker, in a registry of their own. ``operations`` has what runners have told of theirs."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.operations = Recorder()
+        self.registry.register(Exposed(self.operations))
 
         def counter(name: str, about: str, *labels: str) -> Counter:
             return Counter(f"tidemill_worker_{name}", about, labels, registry=self.registry)

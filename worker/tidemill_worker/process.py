@@ -30,7 +30,8 @@ class RunnerProcess:
     """A runner that has been started. ``counts`` are its reports by kind, ``running`` its parameter sets, ``missing``
     what is wrong with operations that have to be there, by name.
 
-    ``retired``: in a word, why it is being ended on purpose. ``heard`` is called after it has said something.
+    ``retired``: in a word, why it is being ended on purpose. ``heard`` is called after it has said something,
+    ``measured`` with what its operations have counted.
     """
 
     def __init__(self, runner: str, process: asyncio.subprocess.Process, channel: Channel) -> None:
@@ -42,6 +43,7 @@ class RunnerProcess:
         self.running = 0
         self.retired = ""
         self.heard: Callable[[RunnerProcess], None] = lambda process: None
+        self.measured: Callable[[list[Any]], None] = lambda taken: None
         self._process = process
         self._channel = channel
 
@@ -87,6 +89,8 @@ class RunnerProcess:
             self.missing = said.get("missing", self.missing)
             self.counts = said.get("counts", self.counts)
             self.running = said.get("running", self.running)
+            if "metrics" in said:
+                self.measured(said["metrics"])
             self.heard(self)
 
     def tell(self, **said: Any) -> None:

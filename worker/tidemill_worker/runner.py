@@ -15,7 +15,9 @@ from typing import Any
 
 from tidemill.backends.redis.backend import RedisBackend
 from tidemill.backends.redis.client import Client
+from tidemill.backends.redis.measures import RedisMeasures
 from tidemill.errors import TidemillError
+from tidemill.metrics.series import Recorder
 from tidemill.networks.implementations import Fenced
 from tidemill.runtime.find import find_operation
 from tidemill.runtime.orphans import die_with_parent
@@ -33,6 +35,8 @@ ORPHANED = 4
 """Exit code of a runner whose supervisor has gone."""
 TELL = 0.5
 """Seconds between two reports of how much has been done."""
+SERIES_A_LINE = 100
+"""Series that one line to the supervisor has at most: so it is far shorter than a line may be."""
 
 
 class Runner:
@@ -42,6 +46,7 @@ class Runner:
         self._channel = channel
         self._settings = settings
         self._runner = runner
+        self._metrics = Recorder()
 
     async def run(self) -> None:
         """Run until it has been drained, or the store holds it to be dead (`Fenced`)."""
@@ -62,12 +67,13 @@ class Runner:
                 backend.compile = implementations.enter
                 pump = Pump(
                     backend.implementations, backend.inputs, implementations, runner=self._runner,
-                    slots=settings.slots, left=1 if settings.once else None,
+                    slots=settings.slots, left=1 if settings.once else None, metrics=self._metrics,
                 )  # fmt: skip
                 self._channel.send(ready=True, missing=self._missing())
                 beside = [asyncio.create_task(one(pump)) for one in (self._listen, self._tell, self._give_up)]
                 try:
-                    await pump.run()
+                    async with RedisMeasures(client).adding(self._metrics, self._tell_metrics):
+                        await pump.run()
                 finally:
                     for task in beside:
                         task.cancel()
@@ -110,6 +116,11 @@ class Runner:
                 self._channel.send(**said)
                 before = said
             await asyncio.sleep(TELL)
+
+    def _tell_metrics(self, taken: list[list[Any]]) -> None:
+        """Tell the supervisor what operations have counted."""
+        for at in range(0, len(taken), SERIES_A_LINE):
+            self._channel.send(metrics=taken[at : at + SERIES_A_LINE])
 
 
 def _said(pump: Pump) -> dict[str, Any]:

@@ -261,6 +261,7 @@ class Supervisor:
             began = time.monotonic()
             process = await RunnerProcess.start(runner, self.settings)
             process.heard = self._count
+            process.measured = self.metrics.operations.merge
             self._runners[runner] = process
             process.tell(pause=self._paused, slots=self._slots)
             if self._stop.is_set():

@@ -22,12 +22,15 @@ from tidemill.backends.redis.checks import require
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.embedded import EmbeddedStore
 from tidemill.backends.redis.heartbeat import Heartbeat
+from tidemill.backends.redis.measures import RedisMeasures
 from tidemill.backends.redis.overview import RedisOverview, Wait
 from tidemill.backends.redis.patience import patiently
 from tidemill.backends.redis.refusals import named
 from tidemill.backends.redis.urls import store_url
 from tidemill.backends.redis.watching import LEASE
 from tidemill.errors import ContextClosed, StoreError, StoreMisconfigured
+from tidemill.metrics.remaining import durations
+from tidemill.metrics.series import Recorder
 from tidemill.model.context import BaseInputSetContext
 from tidemill.model.dataflow import DataFlow
 from tidemill.model.input import Input
@@ -179,7 +182,10 @@ class RedisOrchestratorContext(OrchestratorContext):
         runner = await self._heart.begin()
         self._stack.push_async_callback(self._heart.end)
         inputs, renew = self.backend.inputs, self._heart.renew
-        self._pump = Pump(network, inputs, implementations, runner=runner, renew=renew, **slots)
+        metrics = self._counted = Recorder()
+        self._pump = Pump(network, inputs, implementations, runner=runner, renew=renew, metrics=metrics, **slots)
+        self._measures = RedisMeasures(self.backend.client)
+        await self._stack.enter_async_context(self._measures.adding(metrics, self.metrics.merge))
         self._loop = asyncio.get_running_loop()
         pumping = asyncio.create_task(self._pump.run())
         pumping.add_done_callback(self._stopped)
@@ -223,12 +229,15 @@ class RedisOrchestratorContext(OrchestratorContext):
             contexts=dict(self.counts),
             operations={name: _since(self._before[name], now) for name, now in self._now.items()},
             blocked={},
+            seconds=durations(self.metrics),
         )
 
     async def look(self) -> Progress:
         """Return how far everything is at this moment, or was when the store was last to be asked."""
         with contextlib.suppress(StoreError, TimeoutError), named(self.parent.shown):
             self._now = await asyncio.wait_for(self.backend.counts(self.plan), PATIENCE)
+            if self.parent.workers != 0:
+                await asyncio.wait_for(self._measures.add_from(self._counted, self.metrics.merge), PATIENCE)
         return self.progress()
 
     async def unserved(self) -> list[str]:

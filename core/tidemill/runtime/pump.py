@@ -18,12 +18,14 @@ from typing import cast
 
 from tidemill.engine.parameters import ParameterSet
 from tidemill.errors import TidemillError
+from tidemill.metrics.series import Recorder
 from tidemill.model.operation import Stage
 from tidemill.networks.backend import Backend
 from tidemill.networks.implementations import Emitted, Failed, Fenced, Released, RemoteNetwork, Report
 from tidemill.networks.inputs import InputNetwork
 from tidemill.runtime.calls import GRACE, Caller, running_in
 from tidemill.runtime.failures import failure_of
+from tidemill.runtime.measuring import meter_of
 from tidemill.runtime.prepare import Implementations
 from tidemill.runtime.watch import LoopWatch
 
@@ -39,7 +41,8 @@ logger = logging.getLogger("tidemill.pump")
 
 
 class Pump:
-    """Runs what a store has ready, as the runner of the id ``runner``, up to ``slots`` at once.
+    """Runs what a store has ready, as the runner of the id ``runner``, up to ``slots`` at once; calls are measured into
+    ``metrics``.
 
     ``counts`` has how many of its reports were of each kind, ``trips`` how many calls of the store have succeeded.
     ``left`` is how many parameter sets it leases before it stops by itself; None: no end of them.
@@ -55,6 +58,7 @@ class Pump:
         slots: int = SLOTS,
         left: int | None = None,
         renew: Callable[[], Awaitable[str]] | None = None,
+        metrics: Recorder | None = None,
     ) -> None:
         self.runner = runner
         self._renew = renew
@@ -68,6 +72,8 @@ class Pump:
         self._network = network
         # A call reads inputs and, when it is a generator's, reports by `cycle`: for that the pump is the backend.
         self._caller = Caller(cast(Backend, self), runner, implementations, {})
+        if (meter := meter_of(metrics, implementations)) is not None:
+            self._caller.measure(meter)
         self._running: dict[asyncio.Task[None], ParameterSet] = {}
         self._reports: list[tuple[Report, asyncio.Future[None] | None]] = []
         self._more = False  # as much was leased as was wanted, so there may be more, and there is room for it
@@ -137,9 +143,7 @@ class Pump:
                 heard.set_result(None)
         self._know()
         for parameter_set in leased:
-            task = asyncio.create_task(self._call(parameter_set))
-            self._running[task] = parameter_set
-            task.add_done_callback(self._ended)
+            self._start(parameter_set)
         if self.left is not None:
             self.left -= len(leased)
             self._stopping = self._stopping or not self.left
@@ -210,8 +214,13 @@ class Pump:
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
+    def _start(self, parameter_set: ParameterSet) -> None:
+        task = asyncio.create_task(self._call(parameter_set))
+        self._running[task] = parameter_set
+        task.add_done_callback(self._ended)
+
     async def _call(self, parameter_set: ParameterSet) -> None:
-        lease = parameter_set.leases
+        began = time.monotonic()
         try:
             report = await self._caller.call(parameter_set)
         except asyncio.CancelledError as error:  # by `_cancel`, or by the operation itself
@@ -222,8 +231,18 @@ class Pump:
         except TidemillError as error:  # there is no code for it here
             report = Failed(parameter_set, failure_of(parameter_set, error))
         if report is not None:
-            report.lease = lease
-            self._reports.append((report, None))
+            self._say(parameter_set, report, began)
+
+    def _say(self, one: ParameterSet, report: Report, began: float | None = None) -> None:
+        """Have a report sent, and run ahead from what was called at ``began``."""
+        if self._ahead.has(one):
+            self._ahead.ended(one, report)
+            return
+        report.lease = one.leases
+        self._reports.append((report, None))
+        free = not (self._stopping or self.paused) and self.left is None
+        if began is not None and free and isinstance(report, Completed):
+            self._ahead.begin(report, began)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         one = self._running.pop(task, None)
@@ -285,3 +304,8 @@ class Pump:
             task.remove_done_callback(self._ended)
             self._running.pop(task)
         self._wake()
+
+
+def _besides(report: Report) -> int:
+    """Return how many parameter sets a report has completed besides its own."""
+    return len([one for one in report.ahead if isinstance(one, Completed)]) if isinstance(report, Completed) else 0

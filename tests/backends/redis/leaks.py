@@ -21,6 +21,7 @@ LASTING = (
     "plan", "flow", "serial", "counts", "refused", "running", "epoch", "corrupt",  # of the shard
     "group", "done", "grouped", "samples",  # of groups, until they are dropped
     "idle", "wake", "runners", "beats", "said", "last",  # of workers
+    "measured",  # of data flows, until nobody has run them for long
     "ended", "inbox", "letters", "due",  # of whoever is to hear of an end, until its retention is over
 )  # fmt: skip
 """Kinds of keys that belong to no context."""

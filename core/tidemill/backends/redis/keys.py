@@ -70,6 +70,7 @@ KEYS = (
     Key("clearing", "<group>", "set", "contexts of a dropped group of which something is left", "in pieces"),
     Key("remains", "<context>", "hash", "what is left of a context that was dropped", "in pieces"),
     Key("chores", "", "list", "work that is too much for one call", "in pieces, one with each call"),
+    Key("measured", "<data flow>", "hash", "what was counted and measured of it", "two weeks after the last of that"),
     Key("counts", "", "hash", "how many parameter sets of an operation were taken, dispatched and so on", _NEVER),
     Key("refused", "", "string", "reports that were not taken, as their lease was another's", _NEVER),
 )  # fmt: skip

@@ -55,6 +55,7 @@ FILES = (
     "looking",
     "watching",
     "auditing",
+    "measuring",
     "places",
     "clearing",
     "grouping",
