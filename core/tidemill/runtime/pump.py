@@ -143,7 +143,9 @@ class Pump:
                 heard.set_result(None)
         self._know()
         for parameter_set in leased:
-            self._start(parameter_set)
+            task = asyncio.create_task(self._call(parameter_set))
+            self._running[task] = parameter_set
+            task.add_done_callback(self._ended)
         if self.left is not None:
             self.left -= len(leased)
             self._stopping = self._stopping or not self.left
@@ -214,13 +216,8 @@ class Pump:
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
-    def _start(self, parameter_set: ParameterSet) -> None:
-        task = asyncio.create_task(self._call(parameter_set))
-        self._running[task] = parameter_set
-        task.add_done_callback(self._ended)
-
     async def _call(self, parameter_set: ParameterSet) -> None:
-        began = time.monotonic()
+        lease = parameter_set.leases
         try:
             report = await self._caller.call(parameter_set)
         except asyncio.CancelledError as error:  # by `_cancel`, or by the operation itself
@@ -231,18 +228,8 @@ class Pump:
         except TidemillError as error:  # there is no code for it here
             report = Failed(parameter_set, failure_of(parameter_set, error))
         if report is not None:
-            self._say(parameter_set, report, began)
-
-    def _say(self, one: ParameterSet, report: Report, began: float | None = None) -> None:
-        """Have a report sent, and run ahead from what was called at ``began``."""
-        if self._ahead.has(one):
-            self._ahead.ended(one, report)
-            return
-        report.lease = one.leases
-        self._reports.append((report, None))
-        free = not (self._stopping or self.paused) and self.left is None
-        if began is not None and free and isinstance(report, Completed):
-            self._ahead.begin(report, began)
+            report.lease = lease
+            self._reports.append((report, None))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         one = self._running.pop(task, None)
@@ -304,8 +291,3 @@ class Pump:
             task.remove_done_callback(self._ended)
             self._running.pop(task)
         self._wake()
-
-
-def _besides(report: Report) -> int:
-    """Return how many parameter sets a report has completed besides its own."""
-    return len([one for one in report.ahead if isinstance(one, Completed)]) if isinstance(report, Completed) else 0
