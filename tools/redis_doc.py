@@ -66,7 +66,11 @@ def _store() -> str:
         ("user", "may call the commands below", "refused, with what to grant: NotAllowed"),
         ("`INFO`, `CONFIG GET`", "allowed", "what could not be seen is said: ConfigForbidden, CannotCheck"),
         ("round trip", "below 5 ms", "warned of: SlowStore"),
-        ("functions", "of this layout and version", "loaded by whoever starts working with it"),
+        (
+            "functions",
+            "of this layout and version",
+            "loaded by whoever starts working with it and may; workers on a cluster wait until the operator has",
+        ),
     )
     return f"{table}{FORGETS}\nCommands: {', '.join(f'`{name}`' for name in commands())}.\n"
 

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends.redis.servers import FORGETFUL, Server
 from tests.backends.redis.stores import server
+from tests.worker.fleet import Fleet, until
+from tests.worker.test_health import ask
+from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.embedded import EmbeddedStore
 from tidemill_worker import supervisor
 from tidemill_worker.settings import Settings
@@ -35,6 +39,36 @@ def test_a_store_that_evicts_is_refused_whatever_was_chosen() -> None:
     assert result.returncode == 1
     assert "EvictionPolicy" in result.stderr
     assert store_password(store) not in result.stderr
+
+
+async def waited(workers: Fleet, store: Server, client: Client, times: int) -> None:
+    """See that the only worker waits for functions, and begins when they are there."""
+    await until(lambda: workers.log().count("nothing is taken before that") == times, "it waits", workers.log)
+    status, said = ask(workers, "/readyz")
+    assert (status, "has no functions of layout 1; the operator loads them" in said) == (503, True)
+    assert ask(workers, "/livez")[0] == 200
+    assert store.ask("function_list") == []
+    await client.load()
+    await until(lambda: workers.log().count("working as") == times, "it begins", workers.log)
+    await until(lambda: ask(workers, "/readyz")[0] == 200, "it is ready", workers.log)
+
+
+async def test_a_worker_that_is_not_to_load_functions_waits_for_them_each_time(tmp_path: Path) -> None:
+    """As on a cluster, where the operator loads them; a store that comes back with nothing is waited for again."""
+    with Server(tmp_path / "store", **FORGETFUL) as store:
+        client = Client(store.url, prefix="waits:")
+        workers = Fleet(store.url, "waits:", tmp_path, lease=1, runners=1, port=0, loads="false")
+        try:
+            (worker,) = workers.start(1)
+            await waited(workers, store, client, 1)
+            store.kill()
+            store.start()
+            await waited(workers, store, client, 2)
+            assert worker.poll() is None
+            assert await workers.stop() == [0]
+        finally:
+            workers.abandon()
+            await client.close()
 
 
 def store_password(store: EmbeddedStore) -> str:

@@ -27,6 +27,7 @@ class Settings(ProcessSettings):
     )
     elsewhere: str = Field("", description="URL of where such values go, if not into the store: file:///…, s3://…")
     prefix: str = Field("tm", description="what the names of keys in the store begin with", min_length=1)
+    loads: bool = Field(True, description="whether it loads the functions of the store; on a cluster the operator does")
     pool: str = Field("default", description="whose operations are run", min_length=1)
     name: str = Field(default_factory=socket.gethostname, description="what the id of the worker begins with")
     once: bool = Field(False, description="run one parameter set, and end; there is one runner then")

@@ -22,11 +22,10 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from tidemill.backends.redis.checks import require
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.patience import patiently
 from tidemill.backends.redis.workers import RedisWorkers, runner_of
-from tidemill.errors import StoreError, StoreUnavailable
+from tidemill.errors import StoreError
 from tidemill.runtime.health import Health
 from tidemill_worker import memory
 from tidemill_worker.beats import Beating, LeaseLost
@@ -34,6 +33,7 @@ from tidemill_worker.kernel import DeathTimer, boottime
 from tidemill_worker.metrics import Metrics
 from tidemill_worker.process import RunnerProcess, how_it_ended
 from tidemill_worker.settings import Settings
+from tidemill_worker.store import Entry
 
 __all__ = ["Supervisor"]
 
@@ -72,6 +72,7 @@ class Supervisor:
             elsewhere=settings.elsewhere,
         )
         self._workers = RedisWorkers(self._client)
+        self._entry = Entry(self._client, settings, self._hear)
         self._runners: dict[str, RunnerProcess] = {}
         self._told: dict[str, dict[str, int]] = {}
         self._numbers = itertools.count(1)
@@ -130,13 +131,8 @@ class Supervisor:
                 logger.warning("large values that nobody refers to are not deleted now: %s", error)
 
     async def _prepare(self) -> None:
-        """Look whether the store would lose work, and load the functions. Raises `StoreError` for one that would."""
-        try:
-            where = self._client.url.shown
-            await require(self._client.redis, where, tag=self._client.tag, durability=self.settings.durability)
-        except StoreUnavailable as error:
-            raise error.__cause__ or error from None  # it may be there in a moment
-        await self._client.load()
+        """Wait for a store that can be worked with. Raises `StoreError` for one that would lose work."""
+        await self._entry.passed()
         memory.trim()
 
     def stop(self) -> None:
@@ -368,9 +364,9 @@ class Supervisor:
 
     def not_ready(self) -> list[str]:
         """Return why the worker takes no work, or not all that it could."""
-        found = []
-        if self._stop.is_set():
-            found.append("it is ending")
+        found = ["it is ending"] if self._stop.is_set() else []
+        if self._entry.lacks:
+            found.append(self._entry.lacks)
         ready = [one for one in self._runners.values() if one.ready]
         if len(ready) < self.settings.runners:
             found.append(f"{len(ready)} of {self.settings.runners} runners are ready")

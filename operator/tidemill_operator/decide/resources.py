@@ -203,6 +203,7 @@ def _environment(meta: Meta, pool: Pool, operations: Sequence[str], workers: Wor
         "PREFIX": prefix_of(meta.namespace),
         "STORE_FILE": f"{STORE}/{workers.secret_key}",
         "DURABILITY": workers.durability,
+        "LOADS": "false",  # what all namespaces share is loaded by the operator alone
         "ELSEWHERE": workers.elsewhere,
         "GRACE": str(pool.gracePeriodSeconds),
         "SLOTS": str(pool.slots or ""),

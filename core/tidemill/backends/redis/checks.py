@@ -41,11 +41,14 @@ SLOW = 0.005
 
 ROUNDS = 20
 
+LOAD = "FUNCTION LOAD"
+"""The command that only those need who load the functions."""
+
 PATIENCE = 5.0
 """Seconds that a store which is only looked at may take for an answer."""
 
 CLIENT = (
-    *("BLMOVE", "BLPOP", "DEL", "EXISTS", "FCALL", "FUNCTION LIST", "FUNCTION LOAD", "GET", "HMGET", "HSET", "HSETNX"),
+    *("BLMOVE", "BLPOP", "DEL", "EXISTS", "FCALL", "FUNCTION LIST", LOAD, "GET", "HMGET", "HSET", "HSETNX"),
     *("LREM", "LRANGE", "MGET", "SET", "UNLINK", "ZADD", "ZRANGEBYSCORE", "ZREM"),
 )
 """The commands that are called from outside; the others are called in the functions, on behalf of the same user."""
@@ -299,6 +302,8 @@ async def _allowed(redis: Any, info: dict[str, Any], tag: str) -> AsyncIterator[
         await _said(connection, "DISCARD")
     finally:
         await redis.connection_pool.release(connection)
+    if LOAD in missing:
+        missing.remove(LOAD)  # whether somebody has to load anything is a finding of its own
     if missing:
         granted = [f"+{name.lower().replace(' ', '|')}" for name in missing]
         do = f"ACL SETUSER … ~{tag}* {' '.join(granted)}"
@@ -329,14 +334,24 @@ async def _library(redis: Any, info: dict[str, Any], tag: str) -> AsyncIterator[
         have[_text(about["library_name"])] = _text(about["library_code"])
     others = sorted(name for name in have if name.startswith("tidemill_") and name != expected)
     beside = f", beside {', '.join(others)}" if others else ""
-    do = "nothing: whoever starts working with it loads its functions"
+    do, status = "nothing: whoever starts working with it loads its functions", "warn"
+    if not await _may_load(redis):
+        do, status = f"wait for whoever may load them, or ACL SETUSER … +{LOAD.lower().replace(' ', '|')}", "fail"
     if expected not in have:
         found = f"none of layout {LAYOUT}{beside}"
-        yield Finding("functions", "warn", found, "FunctionLibraryMissing", expected, do)
+        yield Finding("functions", status, found, "FunctionLibraryMissing", expected, do)
     elif have[expected] != assembled():
         yield Finding("functions", "warn", f"other code of {expected}{beside}", "FunctionLibraryMissing", expected, do)
     else:
         yield Finding("functions", "ok", f"{expected}{beside}")
+
+
+async def _may_load(redis: Any) -> bool:
+    try:
+        await redis.execute_command(*LOAD.split(), "none")  # which is no library
+    except ResponseError as error:
+        return not isinstance(error, NoPermissionError)
+    return True
 
 
 async def _latency(redis: Any, info: dict[str, Any], tag: str) -> AsyncIterator[Finding]:

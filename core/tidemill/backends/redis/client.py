@@ -12,13 +12,13 @@ from typing import Any
 
 import msgpack
 import redis.asyncio
-from redis.exceptions import OutOfMemoryError
+from redis.exceptions import NoPermissionError, OutOfMemoryError
 
 from tidemill.backends.redis.blobs import THRESHOLD, Blobs, Reference
 from tidemill.backends.redis.elsewhere import Elsewhere
 from tidemill.backends.redis.library import LAYOUT, assembled
 from tidemill.backends.redis.urls import StoreURL, connection, store_url
-from tidemill.errors import StoreMisconfigured
+from tidemill.errors import FunctionLibraryMissing, StoreMisconfigured
 
 __all__ = ["Client"]
 
@@ -74,8 +74,22 @@ class Client:
         self.tag = f"{{{prefix}{LAYOUT}:{shard}}}"
 
     async def load(self) -> None:
-        """Load the library, or make sure that the one that is there is the same."""
-        await self.redis.function_load(assembled(), replace=True)
+        """Load the library, or make sure that the one that is there is the same. Where the user may not do that, one of
+        the layout that somebody else has loaded will do. Raises `FunctionLibraryMissing` if there is none."""
+        try:
+            await self.redis.function_load(assembled(), replace=True)
+        except NoPermissionError:
+            if not await self.loaded():
+                said = (
+                    f"the store at {self.url.shown} has no functions of layout {LAYOUT}, and its user may not load them"
+                )
+                raise FunctionLibraryMissing(
+                    f"{said}; wait for whoever may, which on a cluster is the operator"
+                ) from None
+
+    async def loaded(self) -> bool:
+        """Say whether the store has a library of this layout."""
+        return bool(await self.redis.function_list(library=f"tidemill_{LAYOUT}"))
 
     async def call(self, verb: str, *request: Any) -> Any:
         """Call a function with a request and return its answer: a number, a word, or a list (which comes packed).

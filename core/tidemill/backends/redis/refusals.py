@@ -54,7 +54,9 @@ def store_error(error: RedisError | OSError, where: str) -> StoreError:
         return StoreUnavailable(f"{said} cannot be asked: {type(error).__name__}: {text}")
     if "Function not found" in text:
         wanted = f"{said} has no functions of layout {LAYOUT}"
-        return FunctionLibraryMissing(f"{wanted}; a worker or orchestrator of this version loads them as it starts")
+        return FunctionLibraryMissing(
+            f"{wanted}; a worker or orchestrator of this version loads them as it starts, on a cluster the operator"
+        )
     if any(word in text for word in _BROKEN):
         return CorruptState(f"{said} holds something that was never written there: {text}")
     return StoreError(f"{said} refused: {text}")
