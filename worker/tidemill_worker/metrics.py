@@ -15,6 +15,7 @@ KNOWN = {
     "beats": ("ok", "failed", "gone"),
     "ended": ("signal", "exit", "memory"),
     "taken_back": ("expired", "released", "lost"),
+    "printed": ("shown", "hidden"),
 }
 """What labels say that alerts look at. A series that begins with its first event has not grown, for Prometheus."""
 
@@ -37,6 +38,7 @@ class Metrics:
         self.beats = counter("beats", "Beats, by how they went", "result")
         self.ended = counter("runners_ended", "Runners that have ended, by cause", "cause")
         self.taken_back = counter("taken_back", "Parameter sets taken back from runners and workers, by cause", "cause")
+        self.printed = counter("printed_bytes", "Bytes that operations have printed, shown in the log or not", "how")
         for counted, words in KNOWN.items():
             for word in words:
                 getattr(self, counted).labels(word)
@@ -49,6 +51,11 @@ class Metrics:
         self.memory = gauge("memory_bytes", "Bytes of memory that the worker uses")
         self.memory_limit = gauge("memory_limit_bytes", "Bytes of memory that the worker may use; 0: no limit")
         self.silence = gauge("silence_seconds", "Seconds since the store has answered")
+
+    def print(self, shown: int, hidden: int) -> None:
+        """Count bytes that operations have printed."""
+        self.printed.labels("shown").inc(shown)
+        self.printed.labels("hidden").inc(hidden)
 
     def text(self) -> bytes:
         """Return all of them in the format that Prometheus reads."""

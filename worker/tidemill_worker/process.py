@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tidemill_worker.channel import Channel
+from tidemill_worker.printed import Printed
 from tidemill_worker.settings import Settings
 
 __all__ = ["RunnerProcess", "how_it_ended"]
@@ -34,7 +35,7 @@ class RunnerProcess:
     ``measured`` with what its operations have counted.
     """
 
-    def __init__(self, runner: str, process: asyncio.subprocess.Process, channel: Channel) -> None:
+    def __init__(self, runner: str, process: asyncio.subprocess.Process, channel: Channel, printed: Printed) -> None:
         self.runner = runner
         self.pid = process.pid
         self.ready = False
@@ -46,17 +47,21 @@ class RunnerProcess:
         self.measured: Callable[[list[Any]], None] = lambda taken: None
         self._process = process
         self._channel = channel
+        self._printed = printed
 
     @classmethod
-    async def start(cls, runner: str, settings: Settings) -> RunnerProcess:
-        """Start a runner. It is in a session of its own, so that signals for the supervisor are not for it."""
+    async def start(cls, runner: str, settings: Settings, counted: Callable[[int, int], None]) -> RunnerProcess:
+        """Start a runner. It is in a session of its own, so that signals for the supervisor are not for it. ``counted``
+        is called with how many of the bytes that it prints are shown, and how many are not."""
         ours, theirs = socket.socketpair()
         with theirs:
             fd = theirs.fileno()
             arguments = ("-m", "tidemill_worker.runner", str(os.getpid()), str(fd))
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, *arguments, pass_fds=[fd], stdin=asyncio.subprocess.DEVNULL, start_new_session=True
-            )
+            async with Printed.by(runner, counted) as (printed, pipe):
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable, *arguments, pass_fds=[fd], stdin=asyncio.subprocess.DEVNULL, stdout=pipe,
+                    stderr=pipe, start_new_session=True,
+                )  # fmt: skip
         try:
             channel = await Channel.over(ours)
         except BaseException:
@@ -65,19 +70,21 @@ class RunnerProcess:
         said = settings.model_dump()
         said["store"] = settings.store.get_secret_value()
         channel.send(settings=said, runner=runner)
-        return cls(runner, process, channel)
+        return cls(runner, process, channel, printed)
 
     async def wait(self) -> int:
         """Hear what it says until it ends; end then what it has started, and return its exit code."""
         listening = asyncio.create_task(self._listen())
         try:
             code = await self._process.wait()
-            await asyncio.wait([listening], timeout=0.2)  # what it said before; a child of it may hold the other end
+            said = [listening, self._printed.over]  # what it said before; a child of it may hold the other end
+            await asyncio.wait(said, timeout=0.2)
             return code
         finally:
             listening.cancel()
             self.kill()
             self._channel.close()
+            self._printed.close()
 
     async def gone(self) -> None:
         """Wait until it has ended."""

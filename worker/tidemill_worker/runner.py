@@ -7,6 +7,7 @@ Nothing here has to survive: whatever kills the process, the supervisor says wha
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import socket
 import sys
@@ -138,6 +139,9 @@ async def _serve(end: socket.socket) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Run as the child of the process ``arguments[0]``, told by the socket ``arguments[1]``."""
     die_with_parent(int(arguments[0]))
+    for stream in (sys.stdout, sys.stderr):  # the log has a line when it is printed, also that of one who dies then
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")
     end = socket.socket(fileno=int(arguments[1]))
     end.set_inheritable(False)
     try:

@@ -255,7 +255,7 @@ class Supervisor:
         while not self._stop.is_set():
             runner = runner_of(self.worker, next(self._numbers))
             began = time.monotonic()
-            process = await RunnerProcess.start(runner, self.settings)
+            process = await RunnerProcess.start(runner, self.settings, self.metrics.print)
             process.heard = self._count
             process.measured = self.metrics.operations.merge
             self._runners[runner] = process
