@@ -28,6 +28,7 @@ VERBS = {
     "dev": "Start a store and workers on this machine, until Ctrl-C.",
     "diagram": "Draw a data flow as Mermaid, DOT or SVG.",
     "doctor": "Check this machine and installation, and say what to do about findings.",
+    "estimate": "Say how long a data flow will take, without running it.",
     "get": "Show how far a data flow on a cluster is.",
     "lineage": "Show what a result was made of, or what came of an input.",
     "results": "Print what became of contexts in a store.",

@@ -13,7 +13,7 @@ from typing import Any
 from tidemill.metrics.calls import Call
 from tidemill.metrics.series import Kind, Recorder, Scope
 
-__all__ = ["CPU", "ENDED", "MEASURED", "MEMORY", "OUTPUT", "SECONDS", "WAIT", "Meter", "Waits"]
+__all__ = ["CPU", "ENDED", "MEASURED", "MEMORY", "OUTPUT", "RATIO", "SECONDS", "WAIT", "Meter", "Waits"]
 
 SECONDS = Kind("tidemill_operation_seconds", "histogram", "Seconds of a call of an operation")
 WAIT = Kind("tidemill_operation_wait_seconds", "histogram", "Seconds from when a parameter set was ready to its call")
@@ -21,8 +21,9 @@ CPU = Kind("tidemill_operation_cpu_seconds", "histogram", "Seconds of CPU of a c
 MEMORY = Kind("tidemill_operation_memory_bytes", "histogram", "Most bytes of memory of a process while it ran a call")
 OUTPUT = Kind("tidemill_operation_output_bytes", "histogram", "Bytes of what a call gave, where it came as bytes")
 ENDED = Kind("tidemill_operation_calls_total", "counter", "Calls of an operation, by how they ended", ("result",))
+RATIO = Kind("tidemill_estimate_error_ratio", "histogram", "Seconds of a call over what its stub had estimated")
 
-MEASURED = (SECONDS, WAIT, CPU, MEMORY, OUTPUT, ENDED)
+MEASURED = (SECONDS, WAIT, CPU, MEMORY, OUTPUT, ENDED, RATIO)
 """All that is recorded of each operation."""
 
 
@@ -44,11 +45,11 @@ class Meter:
             self._scopes[operation] = found
         return found
 
-    def end(self, call: Call, result: str) -> None:
-        """Take in a call that has ended, and how (nothing: that is not the end yet)."""
+    def end(self, call: Call, result: str) -> float:
+        """Take in a call that has ended, and how (nothing: that is not the end yet); return the seconds it took."""
         took, scope = call.leave(), call.scope
         if not result:
-            return
+            return took
         scope.observe(SECONDS, took)
         scope.count(ENDED, result)
         if call.cpu is not None:
@@ -57,6 +58,7 @@ class Meter:
             scope.observe(MEMORY, call.memory)
         if call.output is not None:
             scope.observe(OUTPUT, call.output)
+        return took
 
 
 class Waits:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tidemill.errors import MetricError, TidemillError, shown
@@ -187,6 +187,17 @@ class Recorder:
             except (TidemillError, TypeError, ValueError) as error:
                 with self.lock:
                     self._drop(OTHER, f"what a process has counted does not fit: {type(error).__name__}: {error}")
+
+    @classmethod
+    def of(cls, plain: Iterable[Mapping[str, Any]]) -> Recorder:
+        """Return a recorder with what `plain` returned; what is none of that is dropped, and counted."""
+        made = cls()
+        made.merge(
+            [one["name"], one["type"], "", list(one["labels"]), one["dataflow"], one["operation"],
+             list(one["labels"].values()), one["value"]]
+            for one in plain
+        )  # fmt: skip
+        return made
 
     def plain(self) -> list[dict[str, Any]]:
         """Return all series as plain data for a record of a run."""

@@ -25,6 +25,7 @@ from tidemill.runtime.children import called
 from tidemill.runtime.decorator import FunctionImplementation
 from tidemill.runtime.failures import failure_of, refusal
 from tidemill.runtime.flows import FlowImplementation
+from tidemill.runtime.measuring import compare
 from tidemill.runtime.prepare import Implementations, Prepared
 from tidemill.runtime.processes import ChildDied, ChildTimeout, Pool, encode_call, kill, one_off
 from tidemill.runtime.threads import Abandoned, Raised, Threads
@@ -102,7 +103,9 @@ class Caller:
             result = _RESULTS.get(type(report), "") if report is not None else "dropped"
             return report
         finally:
-            meter.end(call, result)
+            took = meter.end(call, result)
+            if prepared.implementation.ESTIMATE is not None and result == "completed":
+                compare(call, prepared.implementation, parameter_set.arguments(), took)
 
     async def _attempt(self, parameter_set: ParameterSet, prepared: Prepared) -> Report | None:
         """Call the operation; whatever it raises is its failure, unless the call itself has been cancelled."""

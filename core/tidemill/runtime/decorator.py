@@ -1,8 +1,8 @@
 """`op`: makes an operation, and its implementation, of a function or of an implementation context.
 
-What is decorated stays what it is, and gains ``.op`` (the prototype), ``.imp`` (the implementation class) and
-``.test`` (one call outside any data flow). Neighbours: `runtime.annotations` (definitions from a signature),
-`runtime.implementation`.
+What is decorated stays what it is, and gains ``.op`` (the prototype), ``.imp`` (the implementation class), ``.test``
+(one call outside any data flow) and ``.estimate`` (what a call needs, before it is made). Neighbours:
+`runtime.annotations` (definitions from a signature), `runtime.implementation`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tidemill.runtime.implementation import Enter, OperationImplementation, Oper
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
+Stub = TypeVar("Stub", bound=Callable[..., Any])
 Context = TypeVar("Context", bound=OperationImplementationContext)
 
 __all__ = ["FunctionImplementation", "implementation_of", "op", "refuse_mismatch"]
@@ -106,6 +107,7 @@ class Decorated(Protocol[P, R]):
     op: Operation
     imp: type[OperationImplementation]
     test: Callable[..., Awaitable[Any]]
+    estimate: Callable[[Stub], Stub]
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself."""
@@ -231,8 +233,33 @@ def _finish(decorated: Any, operation: Operation, implementation: type[Operation
 
     decorated.op = operation
     decorated.imp = implementation
+
+    def estimate(stub: Stub) -> Stub:
+        """Take what a function returns as the estimate of a call: it has the parameters of the operation, or some of
+        them, and returns an `Estimate`."""
+        return _stubbed(operation, implementation, stub)
+
     decorated.test = test
+    if not hasattr(decorated, "estimate"):  # a class may have one of its own
+        decorated.estimate = estimate
     return decorated
+
+
+def _stubbed(operation: Operation, implementation: type[OperationImplementation], stub: Stub) -> Stub:
+    if not callable(stub) or inspect.iscoroutinefunction(stub):
+        said = f"{operation.name}: an estimate is a plain function (def), as it says what a call needs and makes none"
+        raise LoadError(said, reason="SignatureMismatch", path=operation.name)
+    parameters = inspect.signature(stub).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    for name, parameter in parameters.items():
+        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue
+        if name not in operation.inputs or parameter.kind is parameter.POSITIONAL_ONLY:
+            said = f'{operation.name}: its estimate has a parameter "{name}" {did_you_mean(name, operation.inputs)}'
+            raise LoadError(said, reason="SignatureMismatch", path=operation.name)
+    names = None if takes_any else frozenset(parameters)
+    implementation.ESTIMATE = (stub, names)
+    return stub
 
 
 def refuse_mismatch(function: Callable[..., Any], operation: Operation, wanted: Mapping[str, str]) -> None:

@@ -67,6 +67,7 @@ class OperationImplementationContext(_Stacked):
     op: ClassVar[Operation]  # of subclasses that were decorated
     imp: ClassVar[type[OperationImplementation]]
     test: ClassVar[Callable[..., Awaitable[Any]]]
+    estimate: ClassVar[Callable[..., Any]]
 
     def __init__(self, parent: OperationImplementation, ctx: Any, octx: Any) -> None:
         self.parent = parent
@@ -121,6 +122,8 @@ class OperationImplementation(_Stacked):
     op: ClassVar[Operation]
     CONTEXT: ClassVar[type[OperationImplementationContext]]
     CONFIG: ClassVar[type | None] = None
+    ESTIMATE: ClassVar[tuple[Callable[..., Any], frozenset[str] | None] | None] = None
+    """What estimates a call, and the names of the inputs that it is given (None: all)."""
     finder: ClassVar[Callable[[str | None], Any] | None] = None
     """What `load` asks; `runtime.find`, which is built on this module, puts itself here."""
 
