@@ -54,8 +54,18 @@ inputs:
 
 In `values` a list stands for several values, unless its definition takes a list. One entry may go without
 `context`: its context is called like the object, all others `<object>.<context>`. Inputs that are too many for an
-object are in a file that `inputsFrom` names: in a ConfigMap or in an object store, with one context on each line
-(`jsonl`, `csv`) or in one document (`yaml`, `json`).
+object are in a file that `inputsFrom` names: in a ConfigMap or at a URL, with one context on each line (`jsonl`,
+`csv`) or in one document (`yaml`, `json`).
+
+A file at a `url` (`s3://bucket/path`, `gs://…`, `azblob://…`, `https://…`) is fetched when the object is looked at
+first, and all of it is checked before a context is opened; another content under the same URL is another source, so
+write another object, or change this one. Credentials are those of `secretRef`, whose keys the table below has, and
+never those of the operator; its chart names the Secrets that it may read (`watch.inputSecrets`). Whoever may write an
+object has the operator fetch things, so an administrator says what: settings of the operator (`operator.env` of the
+chart) bound the schemes (`TIDEMILL_URL_SCHEMES`; `http` and `file` are not among them), the size
+(`TIDEMILL_URL_BYTES`, 64 MiB), the contexts (`TIDEMILL_URL_CONTEXTS`, 100,000) and the seconds
+(`TIDEMILL_URL_SECONDS`). Hosts have public addresses unless they are in `TIDEMILL_URL_HOSTS`, endpoints of object
+stores have to be in it, and nothing is redirected. What is larger goes in by [the HTTP API](api.md).
 
 ## Pools and scale
 

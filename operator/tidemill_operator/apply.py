@@ -147,16 +147,21 @@ class Applier:
         accepted, found = await self._observer.accepted(sight), sight.found
         whole = found if isinstance(found, DataFlowObject) else sight.parent
         kept = whole.spec.retention if whole is not None else None
-        sets = sight.sets()
+        known = sight.known
+        left, known.left = known.left or sight.left(), None  # who is interrupted begins with the first again
         done = await self._stores.of(sight.meta.namespace).open(
             sight.meta.uid,
             accepted.plan,
-            sets,
+            left,
             strict=found.spec.strict if found is not None else True,
             retention=float(kept.resultsSeconds) if kept is not None else RETENTION,
             most=self._settings.opened_at_once,
         )
-        sight.known.given = Given(len(sets), done)
+        known.left = None if done else left
+        if done:
+            known.close()
+        assert known.given is not None
+        known.given = Given(known.given.many, done)
 
     async def _group(self, sight: Sight, call: Callable[[Store], Any]) -> None:
         store = self._stores.of(sight.meta.namespace)
@@ -189,8 +194,8 @@ class Applier:
         except ClusterError as error:
             if error.reason != "AlreadyExists":  # else it was made by a pass whose answer was lost
                 raise
-        self._metrics.jobs.labels("created").inc()
+        self._metrics.jobs.labels("create").inc()
 
     async def _delete_job(self, sight: Sight, action: do.DeleteJob) -> None:
         await self._cluster.delete(path_of("jobs", sight.meta.namespace, action.name), uid=action.uid)
-        self._metrics.jobs.labels("deleted").inc()
+        self._metrics.jobs.labels("delete").inc()

@@ -49,6 +49,7 @@ _PLACES = {
     "configmaps": "/api/v1",
     "events": "/api/v1",
     "pods": "/api/v1",
+    "secrets": "/api/v1",
 }
 
 _from_file: Any = load_kube_config  # they have no types

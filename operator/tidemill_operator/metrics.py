@@ -42,7 +42,7 @@ class Metrics:
         self.events = counter("events", "Events that were posted, by type", "type")
         self.opened = counter("contexts_opened", "Contexts that were opened in stores")
         self.scaled = counter("scalings", "Changes of the number of workers, by direction", "direction")
-        self.jobs = counter("jobs", "Jobs of pools that were created or deleted", "action")
+        self.jobs = counter("jobs", "Jobs of pools that were created and deleted, by verb", "verb")
         self.store_errors = counter("store_errors", "Calls of stores that failed, by reason", "reason")
         self.recoveries = counter("recoveries", "Stores that came back with less than they had, and were recovered")
         self.stores = gauge("stores", "Stores, one for each namespace, to which connections are open")

@@ -6,19 +6,22 @@ Neighbours: `cluster`, `pools`, `store` (who are asked), `observed` (what comes 
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import IO, Any
 
 from tidemill.errors import InvalidFlow, LoadError, StoreError, TidemillError
 from tidemill_operator.cluster import Cluster, ClusterError, path_of
 from tidemill_operator.decide.statuses import failed_or_done, seconds_of
-from tidemill_operator.kinds.accept import Accepted, GivenSet, accept, config_map_keys, input_sets
+from tidemill_operator.files import Files
+from tidemill_operator.kinds.accept import Accepted, GivenSet, accept, config_map_keys, file_sets, input_sets
 from tidemill_operator.kinds.objects import DataFlowObject, DataFlowRunObject, parse_object, read_object
 from tidemill_operator.names import DATAFLOW, DATAFLOWRUN
-from tidemill_operator.observed import Finding, Flow, Given, Meta, Observed, PoolSeen, Stored
+from tidemill_operator.observed import PASSING, Finding, Flow, Given, Meta, Observed, PoolSeen, Stored
 from tidemill_operator.pools import Pools
+from tidemill_operator.settings import Settings
 from tidemill_operator.store import Stores
 
 __all__ = ["PLURALS", "Known", "Observer", "Sight", "reason_of"]
@@ -34,7 +37,9 @@ class Known:
     """What was worked out of one generation of an object, and of the texts that it refers to: ``key`` says of which.
 
     ``uses`` has by pool the names of the code that its operations need. ``opened`` says that every input set has been
-    opened, ``published`` that the plan was; ``written`` is a status that cannot be read again."""
+    opened, ``published`` that the plan was; ``written`` is a status that cannot be read again. ``files`` are those of
+    inputs that were fetched, by their place in ``inputsFrom``, and ``left`` the input sets that are still to be
+    opened, until all are."""
 
     key: tuple[Any, ...] = ()
     flow: Flow | None = None
@@ -43,6 +48,17 @@ class Known:
     given: Given | None = None
     published: bool = False
     written: dict[str, Any] | None = None
+    files: dict[int, IO[bytes]] = field(default_factory=dict)
+    left: Iterator[GivenSet] | None = None
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the files go: nobody reads them any more."""
+        for file in self.files.values():
+            file.close()
+        self.files = {}
 
 
 @dataclass(slots=True)
@@ -61,6 +77,14 @@ class Sight:
     seen: Observed | None = None
     own: set[str] = field(default_factory=set)
 
+    def left(self) -> Iterator[GivenSet]:
+        """Yield the input sets, also those of files that were fetched. Raises `InvalidFlow`."""
+        assert self.found is not None and self.accepted is not None
+        yield from self.sets()
+        for at, file in self.known.files.items():
+            file.seek(0)
+            yield from file_sets(self.found, self.accepted, self.found.spec.inputsFrom[at], file)
+
     def sets(self) -> list[GivenSet]:
         """Return the input sets. Raises `InvalidFlow`."""
         assert self.found is not None and self.accepted is not None
@@ -70,8 +94,10 @@ class Sight:
 class Observer:
     """Looks at objects."""
 
-    def __init__(self, cluster: Cluster, stores: Stores, pools: Pools) -> None:
+    def __init__(self, cluster: Cluster, stores: Stores, pools: Pools, settings: Settings) -> None:
         self._cluster = cluster
+        self._settings = settings
+        self._files = Files(cluster, settings)
         self._stores = stores
         self._pools = pools
 
@@ -123,7 +149,8 @@ class Observer:
             if isinstance(error, ClusterError):
                 raise
             finding = Finding(error.reason, error.message, error.path)
-            sight.known = Known((meta.generation,), findings=(finding,))
+            again = ("again",) if error.reason in PASSING else ()  # nothing else would tell that it is right now
+            sight.known = Known((meta.generation, *again), findings=(finding,))
 
     async def _texts(self, sight: Sight, found: Found) -> list[Any]:
         """Read the texts in ConfigMaps that an object refers to, and return which versions of them those are."""
@@ -179,17 +206,41 @@ class Observer:
         warnings = tuple(f"{one.path}: {one.message}"[:300] for one in accepted.warnings[:20])
         known.flow = Flow(accepted.plan.digest, name, warnings)
         known.uses = _uses(accepted)
+        done = failed_or_done(sight.status) and sight.status.get("observedGeneration") == sight.meta.generation
+        many = len(sight.sets()) + (0 if done else await self._fetched(sight))
+        limit = accepted.plan.limits.contexts
+        if limit is not None and many > limit:
+            said = f"there are {many} contexts, and the limit contexts is {limit}"
+            raise TidemillError(said, reason="ContextLimitExceeded", path="/spec/inputs")
+        known.given = Given(many, done or not many)
+
+    async def _fetched(self, sight: Sight) -> int:
+        """Fetch the files of inputs that are at a URL, look whether all in them can be taken, and return how many
+        contexts that is."""
+        many, found = 0, sight.found
+        assert found is not None and sight.accepted is not None
         for at, source in enumerate(found.spec.inputsFrom):
             if source.url is not None:
-                said = "inputs at a URL are not read by this version; put the file into a ConfigMap, or submit them"
-                raise TidemillError(said, reason="UrlNotSupported", path=f"/spec/inputsFrom/{at}/url")
-        sets = sight.sets()
-        limit = accepted.plan.limits.contexts
-        if limit is not None and len(sets) > limit:
-            said = f"there are {len(sets)} contexts, and the limit contexts is {limit}"
-            raise TidemillError(said, reason="ContextLimitExceeded", path="/spec/inputs")
-        done = failed_or_done(sight.status) and sight.status.get("observedGeneration") == sight.meta.generation
-        known.given = Given(len(sets), done or not sets)
+                try:
+                    file = await self._files.fetch(sight.meta.namespace, source)
+                    sight.known.files[at] = file
+                    sets = file_sets(found, sight.accepted, source, file)
+                    many += await asyncio.to_thread(self._counted, sets, source.url)
+                except TidemillError as error:
+                    if isinstance(error, ClusterError):
+                        raise
+                    said = f"{error.message} ({error.path})" if error.path else error.message
+                    raise TidemillError(said, reason=error.reason, path=f"/spec/inputsFrom/{at}/url") from None
+        return many
+
+    def _counted(self, sets: Iterator[GivenSet], url: str) -> int:
+        many, most = 0, self._settings.url_contexts
+        for _ in sets:
+            many += 1
+            if many > most:
+                said = f"{url} has more than {most} contexts; divide it, or submit them by the HTTP API"
+                raise TidemillError(said, reason="ContextLimitExceeded")
+        return many
 
     async def accepted(self, sight: Sight) -> Accepted:
         """Return the data flow of an object, compiled; for a run that has begun the one that it began with.

@@ -12,7 +12,22 @@ from tidemill_operator.kinds.dataflow import DataFlowSpec
 from tidemill_operator.kinds.pools import Pool
 from tidemill_operator.kinds.run import DataFlowRunSpec
 
-__all__ = ["Deployed", "Finding", "Flow", "Given", "JobSeen", "Load", "Meta", "Observed", "PoolSeen", "Stored"]
+__all__ = [
+    "PASSING",
+    "Deployed",
+    "Finding",
+    "Flow",
+    "Given",
+    "JobSeen",
+    "Load",
+    "Meta",
+    "Observed",
+    "PoolSeen",
+    "Stored",
+]
+
+PASSING = frozenset({"ConfigMapKeyNotFound", "FileNotFound", "FileUnreachable", "SecretForbidden", "SecretNotFound"})
+"""Reasons of findings that may be gone in a moment, though the object stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class Operator:
         self.work = Work(settings.passes)
         self.stores = Stores(settings, self.leader, self.metrics)
         self.pools = Pools(cluster)
-        observer = Observer(cluster, self.stores, self.pools)
+        observer = Observer(cluster, self.stores, self.pools, settings)
         applier = Applier(cluster, self.stores, observer, settings, self.canary, self.metrics)
         self.passes = Passes(self.work, observer, applier, self.pools, policy_of(settings), self.metrics)
         self.watching = asyncio.Event()

@@ -39,6 +39,12 @@ class Settings(ProcessSettings):
     finalizer_timeout: float = Field(600.0, description="that a store away may keep an object from being deleted", ge=0)
     opened_at_once: int = Field(2000, description="contexts that one pass over an object opens", ge=1)
 
+    url_schemes: Words = Field(["https", "s3", "gs", "azblob"], description="of files of inputs that are fetched")
+    url_hosts: Words = Field([], description="hosts and endpoints of such files though their addresses are not public")
+    url_bytes: int = Field(64 * 2**20, description="that a file of inputs may have", ge=1)
+    url_contexts: int = Field(100_000, description="contexts of one file of inputs", ge=1)
+    url_seconds: float = Field(60.0, description="that fetching a file of inputs may take", gt=0)
+
     worker_image: str = Field(
         "tidemill-worker:latest", description="image of workers whose pool names none", min_length=1
     )

@@ -12,7 +12,7 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -166,28 +166,29 @@ class Store:
             return (await RedisBackend(self.client).resolve(digest)).plan
 
     async def open(
-        self, group: str, plan: Plan, sets: Iterable[GivenSet], *, strict: bool, retention: float, most: int
+        self, group: str, plan: Plan, sets: Iterator[GivenSet], *, strict: bool, retention: float, most: int
     ) -> bool:
-        """Open contexts for those input sets that have none, ``most`` of them about, and say whether all have one.
+        """Open contexts for those input sets that have none, ``most`` of them about, and say whether all have one; else
+        those that are left are still in the iterator ``sets``.
 
         Raises `StoreError`, and `InvalidInput` for one that the plan cannot take.
         """
         backend = RedisBackend(self.client, silent=True, retention=retention)
         async with self.asked(2):
             await backend.publish(plan)
-        left, opened = iter(sets), 0
+        opened = 0
         try:
-            while some := list(islice(left, AT_ONCE)):
-                if opened >= most:
-                    return False
+            while opened < most:
+                if not (some := list(islice(sets, AT_ONCE))):
+                    return True
                 opened += await self._some(backend, group, plan, some, strict)
+            return False
         except ContextClosed:  # the group was cancelled meanwhile, and takes no more
             return True
         finally:
             await backend.mail.close()
             self._metrics.opened.inc(opened)
             self._seen = None  # there is more to do now
-        return True
 
     async def _some(self, backend: RedisBackend, group: str, plan: Plan, sets: list[GivenSet], strict: bool) -> int:
         opening = Opening(backend, self._openings, group)

@@ -61,9 +61,20 @@ def test_nobody_is_given_what_nobody_needs(name: str) -> None:
             assert {"escalate", "bind", "impersonate"} & set(rule["verbs"]) == set(), where
             given = {(group, resource) for group in rule["apiGroups"] for resource in rule["resources"]}
             if rule["verbs"] == ["get"] and rule.get("resourceNames"):  # to read one thing by its name
-                given -= {("apiextensions.k8s.io", "customresourcedefinitions")}
+                given -= {("apiextensions.k8s.io", "customresourcedefinitions"), ("", "secrets")}
             assert given & NEVER == set(), where
             assert not ("pods" in rule["resources"] and set(rule["verbs"]) - {"get", "list", "watch"}), where
+
+
+def test_the_operator_reads_those_secrets_that_are_named_and_no_others() -> None:
+    found = {
+        tuple(rule.get("resourceNames", ()))
+        for name in NAMES
+        for rules in roles(objects(name)).values()
+        for rule in rules
+        if "secrets" in rule["resources"]
+    }
+    assert found == {("inputs-credentials",)}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -29,7 +29,15 @@ PATH = re.compile(
     r"(?:/(?P<name>[^/]+))?(?:/(?P<sub>status|scale))?$"
 )
 SERVED = {
-    "": {"v1": {"configmaps": "ConfigMap", "events": "Event", "pods": "Pod", "namespaces": "Namespace"}},
+    "": {
+        "v1": {
+            "configmaps": "ConfigMap",
+            "events": "Event",
+            "pods": "Pod",
+            "namespaces": "Namespace",
+            "secrets": "Secret",
+        }
+    },
     "apps": {"v1": {"deployments": "Deployment"}},
     "batch": {"v1": {"jobs": "Job"}},
     "coordination.k8s.io": {"v1": {"leases": "Lease"}},

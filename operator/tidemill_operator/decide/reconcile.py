@@ -19,7 +19,7 @@ from tidemill_operator.decide.statuses import differs, failed_or_done, seconds_o
 from tidemill_operator.kinds.dataflow import DataFlowSpec
 from tidemill_operator.kinds.run import DataFlowRunSpec
 from tidemill_operator.names import CLEANUP, DATAFLOW
-from tidemill_operator.observed import Observed, PoolSeen
+from tidemill_operator.observed import PASSING, Observed, PoolSeen
 
 __all__ = [
     "AddFinalizer",
@@ -321,6 +321,8 @@ def _ttl_left(seen: Observed, status: Mapping[str, Any], done: bool) -> float | 
 def _after(seen: Observed, said: Mapping[str, Any], policy: Policy, quiet: int) -> float:
     """Return after how many seconds to look again if nothing happens: soon where something runs, and less often the
     longer nothing new was seen."""
+    if any(one.reason in PASSING for one in seen.findings):
+        return min(60.0, 5.0 * 2.0 ** min(quiet, 4))
     if seen.absent is not None:
         return min(30.0, 2.0 ** min(quiet, 5))
     if seen.given is not None and not seen.given.opened and seen.flow is not None:

@@ -74,11 +74,16 @@ class InputsSource(KindPart):
 
     name: Label = Field(description="What this source is called; names of its contexts that have none begin with it.")
     configMapKeyRef: ConfigMapKey | None = Field(None, description="A key of a ConfigMap that holds the file.")
-    url: Annotated[str, Field(max_length=2048, pattern=r"^(s3|gs|azblob|https)://[^\s]+$")] | None = Field(
-        None, description="Where the file is in an object store: s3://bucket/key, gs://…, azblob://…, https://…."
+    url: Annotated[str, Field(max_length=2048, pattern=r"^(s3|gs|azblob|https|http|file)://[^\s]+$")] | None = Field(
+        None,
+        description="Where the file is: s3://bucket/key, gs://…, azblob://…, https://…. Settings of the operator say "
+        "which of these it fetches, and from which hosts; http and file only where they do.",
     )
     secretRef: LocalObject | None = Field(
-        None, description="A Secret whose keys are what the object store asks for, such as access_key_id."
+        None,
+        description="A Secret whose keys are what is asked for there: access_key_id, secret_access_key, session_token, "
+        "region, endpoint (s3); credential, endpoint (gs); account_name, account_key, sas_token, endpoint (azblob); "
+        "token, or username and password (https).",
     )
     format: Literal["jsonl", "yaml", "json", "csv"] = Field("jsonl", description="How the file is written.")
 
