@@ -71,6 +71,7 @@ class Store:
             timeout=settings.timeout,
             name=f"{settings.name}-{namespace}"[:200],
             elsewhere=settings.elsewhere,
+            file=settings.store_file,
         )
         self.groups = RedisGroups(self.client)
         self._openings = RedisOpenings(self.client)

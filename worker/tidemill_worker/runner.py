@@ -60,6 +60,7 @@ class Runner:
             name=self._runner,
             threshold=settings.threshold,
             elsewhere=settings.elsewhere,
+            file=settings.store_file,
         )
         backend = RedisBackend(client)
         backend.implementations.pool = settings.pool

@@ -70,6 +70,7 @@ class Supervisor:
             timeout=min(settings.timeout, settings.lease / 3),
             name=settings.name,
             elsewhere=settings.elsewhere,
+            file=settings.store_file,
         )
         self._workers = RedisWorkers(self._client)
         self._entry = Entry(self._client, settings, self._hear)

@@ -60,6 +60,7 @@ class NamespaceStore:
             timeout=settings.timeout,
             name=f"tidemill-api-{namespace}"[:200],
             elsewhere=settings.elsewhere,
+            file=settings.store_file,
         )
         self._backends: dict[float, RedisBackend] = {}
         self.groups = RedisGroups(self.client)

@@ -49,7 +49,7 @@ class Client:
 
     ``url`` is one of `urls`. ``timeout``: seconds after which a reply counts as lost (None: never), ``name``: what the
     server calls the connections. ``threshold`` and ``elsewhere`` say which values are large, and where they go if not
-    into the store; see `blobs` and `elsewhere`.
+    into the store; see `blobs` and `elsewhere`. ``file`` is where the URL was read from, if its password may change.
     """
 
     def __init__(
@@ -62,10 +62,11 @@ class Client:
         name: str | None = None,
         threshold: int = THRESHOLD,
         elsewhere: str = "",
+        file: str = "",
     ) -> None:
         self.url = store_url(url) if isinstance(url, str) else url
         named = {} if name is None else {"client_name": name}
-        self._connect = partial(connection, self.url, **named)
+        self._connect = partial(connection, self.url, file, **named)
         self.blobs = Blobs(self, threshold=threshold, elsewhere=Elsewhere(elsewhere) if elsewhere else None)
         self.redis = self._connect(socket_timeout=timeout, socket_connect_timeout=timeout or WAIT)
         self._waiting: redis.asyncio.Redis | None = None

@@ -184,21 +184,25 @@ def _options(scheme: str, text: str, query: str) -> dict[str, Any]:
     return found
 
 
-def connection(url: str | StoreURL, **settings: Any) -> Any:
+def connection(url: str | StoreURL, file: str = "", **settings: Any) -> Any:
     """Return a client of `redis.asyncio` for a store that runs already; nothing is connected to yet.
 
     It repeats nothing by itself: whether a call whose reply was lost may be repeated, only its caller knows.
-    ``settings`` go to every connection. Raises `StoreMisconfigured` for memory and embedded, which have no address.
+    ``settings`` go to every connection, ``file`` is where the URL was read from, if its password may change: see
+    `rotating`. Raises `StoreMisconfigured` for memory and embedded, which have no address.
     """
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 
     from tidemill.backends.redis.heeding import heeding
+    from tidemill.backends.redis.rotating import FromFile
 
     said = store_url(url) if isinstance(url, str) else url
     if said.scheme in (MEMORY, EMBEDDED):
         raise StoreMisconfigured(f'"{said}" is no address to connect to; start it first', reason="InvalidStoreURL")
     chosen = {**said.options, "db": said.database, "username": said.user, "password": said.password}
+    if file and said.password is not None:
+        chosen |= {"username": None, "password": None, "credential_provider": FromFile(said, file)}
     client = _client(said, {"protocol": 2, "retry": Retry(NoBackoff(), 0), **chosen, **settings})
     pool = client.connection_pool
     pool.connection_class = heeding(pool.connection_class)
