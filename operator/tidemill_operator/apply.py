@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from tidemill.errors import StoreError
 from tidemill_operator.canary import Canary
 from tidemill_operator.cluster import Cluster, ClusterError, path_of
 from tidemill_operator.decide import reconcile as do
@@ -27,6 +28,8 @@ __all__ = ["Applier"]
 
 RETENTION = 7 * 24 * 3600.0
 """Seconds that endings are kept unless the DataFlow says otherwise."""
+COST = "controller.kubernetes.io/pod-deletion-cost"
+"""The annotation of a pod by which Kubernetes chooses which of them goes: the one with the lowest."""
 MESSAGE = 1000
 """Characters of the message of an Event."""
 
@@ -55,6 +58,7 @@ class Applier:
             do.Cancel: self._cancel,
             do.Drop: lambda sight, _: self._stores.of(sight.meta.namespace).drop(sight.meta.uid),
             do.Apply: self._apply,
+            do.Weigh: self._weigh,
             do.Undeploy: self._undeploy,
             do.CreateJob: self._create_job,
             do.DeleteJob: self._delete_job,
@@ -183,6 +187,21 @@ class Applier:
             logger.info("%s/%s is to have %d workers", metadata["namespace"], metadata["name"],
                 action.manifest["spec"]["replicas"])  # fmt: skip
         await self._cluster.apply(path, action.manifest)
+
+    async def _weigh(self, sight: Sight, action: do.Weigh) -> None:
+        """Annotate pods with what they hold, in powers of two, where that has changed: so most need no write."""
+        namespace, labels = sight.meta.namespace, ",".join(f"{name}={value}" for name, value in action.labels.items())
+        try:
+            held = (await self._stores.of(namespace).look(())).held
+            by_pod = {worker.rsplit("-", 2)[0]: many for worker, many in held.items()}
+            async for pod in self._cluster.each(path_of("pods", namespace), labels=labels):
+                metadata = pod["metadata"]
+                cost = str(by_pod.get(str(metadata["uid"]), 0).bit_length())
+                if cost != (metadata.get("annotations") or {}).get(COST, "0"):
+                    said = {"metadata": {"uid": metadata["uid"], "annotations": {COST: cost}}}
+                    await self._cluster.merge(path_of("pods", namespace, metadata["name"]), said)
+        except (ClusterError, StoreError) as error:  # whichever goes then, hands back what it has
+            logger.warning("which pods are idle is not known, so any may be taken away: %s", error)
 
     async def _undeploy(self, sight: Sight, action: do.Undeploy) -> None:
         assert sight.meta.kind == DATAFLOW

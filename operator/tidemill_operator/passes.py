@@ -26,6 +26,7 @@ from tidemill_operator.decide.reconcile import (
     Publish,
     Recalled,
     Undeploy,
+    Weigh,
     decide,
 )
 from tidemill_operator.leader import LeaseLost
@@ -40,7 +41,7 @@ __all__ = ["Memory", "Passes"]
 
 ROUNDS = 4
 """How often a pass looks again after it has done something, at most."""
-SETTLED = (Apply, CreateJob, DeleteJob, DeleteObject, Post, Undeploy)
+SETTLED = (Apply, CreateJob, DeleteJob, DeleteObject, Post, Undeploy, Weigh)
 """Actions after which there is nothing to look at for a while."""
 
 

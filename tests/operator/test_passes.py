@@ -11,7 +11,7 @@ from tests.operator.stage import DEADLINE, Stage, stage
 from tests.operator.words import dataflow, run
 from tidemill.backends.redis.groups import RedisGroups
 from tidemill_operator.kinds.status import DataFlowStatus, RunStatus
-from tidemill_operator.names import CLEANUP
+from tidemill_operator.names import CLEANUP, label
 
 RUNS = "dataflowruns"
 
@@ -229,3 +229,38 @@ async def test_an_operation_that_workers_lack_is_named(place: Stage) -> None:
     place.apply(body)
     await place.until(lambda: place.reason("ImplementationsAvailable") == "MissingImplementation", "it says so")
     assert "tests.operator.words:gone" in place.message("ImplementationsAvailable")
+
+
+async def test_pods_that_are_idle_are_those_that_go_first(place: Stage) -> None:
+    operator = place.start()
+    place.apply(dataflow(place.namespace, inputs={"one": ["-tide"]}, replicas=3))
+    labels = {label("pool"): "default", label("dataflow-uid"): place.get()["metadata"]["uid"]}
+    uid = {}
+    for name in ("idle", "busy"):
+        pod = {"metadata": {"name": name, "namespace": place.namespace, "labels": labels}}
+        uid[name] = place.api.put("pods", pod)["metadata"]["uid"]
+    place.work(name=uid["busy"])
+    await place.until(lambda: (place.get().get("status") or {}).get("parameterSets", {}).get("leased"), "one is busy")
+    place.apply(dataflow(place.namespace, inputs={"one": ["-tide"]}, replicas=2))
+    await place.until(lambda: replicas(place) == 2, "there are fewer")
+    await place.looked_at(operator, 2)
+    [(verb, path, body)] = place.api.writes("/pods")
+    assert (verb, path.rpartition("/")[2]) == ("PATCH", "busy")
+    assert body["metadata"]["annotations"] == {"controller.kubernetes.io/pod-deletion-cost": "1"}
+    place.go()
+    await place.ended()
+
+
+async def test_workers_go_though_nobody_may_look_at_pods(place: Stage) -> None:
+    place.api.refuse = lambda verb, path: 403 if "/pods" in path else None
+    place.start()
+    place.apply(dataflow(place.namespace, replicas=3))
+    await place.until(lambda: replicas(place) == 3, "they are there")
+    place.apply(dataflow(place.namespace, replicas=1))
+    await place.until(lambda: replicas(place) == 1, "they are gone")
+
+
+def replicas(place: Stage) -> int | None:
+    """Return how many workers the pool default is to have."""
+    found = place.api.get("deployments", place.namespace, "words-default")
+    return int(found["spec"]["replicas"]) if found else None

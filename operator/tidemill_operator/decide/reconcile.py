@@ -13,7 +13,7 @@ from typing import Any
 
 from tidemill_operator.decide.conditions import conditions, finished
 from tidemill_operator.decide.jobs import jobs_wanted
-from tidemill_operator.decide.resources import APPLIED, Workers, deployment
+from tidemill_operator.decide.resources import APPLIED, Workers, deployment, selector
 from tidemill_operator.decide.scaling import Trend, fixed, scale
 from tidemill_operator.decide.statuses import differs, failed_or_done, seconds_of, status_of
 from tidemill_operator.kinds.dataflow import DataFlowSpec
@@ -39,6 +39,7 @@ __all__ = [
     "Resume",
     "Suspend",
     "Undeploy",
+    "Weigh",
     "decide",
 ]
 
@@ -92,6 +93,13 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class Weigh:
+    """Say of the pods with these labels what each has to do: when some of them go, those that are idle go first."""
+
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Undeploy:
     """Delete a Deployment whose pool is gone."""
 
@@ -141,6 +149,7 @@ Action = (
     | Cancel
     | Drop
     | Apply
+    | Weigh
     | Undeploy
     | CreateJob
     | DeleteJob
@@ -274,6 +283,8 @@ def _pools(
         manifest = deployment(seen.meta, pool.spec, pool.operations, wanted, policy.workers, pool.modules)
         applied = manifest["metadata"]["annotations"][APPLIED]
         if deployed is None or deployed.digest != applied or deployed.desired != wanted:
+            if 0 < wanted < current:  # where all go, or none, there is nothing to choose
+                found.append(Weigh(selector(seen.meta.uid, name)))
             found.append(Apply(manifest, wanted - current))
     found += [Undeploy(name) for name in seen.stray]
     return found, trends, min(again, default=None)

@@ -61,6 +61,11 @@ CASES: dict[str, tuple[Observed, list[str]]] = {
     "cancelled": (run({"cancel": True}, stored=stored(0, 0, 2, state="cancelled")), []),
     "a run has no workers of its own": (run(pools=(pool(deployed=None),)), []),
     "somebody else's Deployment": (dataflow(pools=(pool(deployed=Deployed("w", ours=False)),)), []),
+    "fewer workers": (
+        dataflow({"replicas": 2}, pools=(pool(deployed=Deployed("words-default", desired=5)),)),
+        ["Weigh", "Apply"],
+    ),
+    "no workers": (dataflow({"replicas": 0}, pools=(pool(deployed=Deployed("words-default", desired=5)),)), ["Apply"]),
     "a pool is gone": (settled(dataflow(stray=("words-old",))), ["Undeploy"]),
     "leaving": (dataflow(meta=LEAVING), ["Drop", "RemoveFinalizer"]),
     "leaving without a store": (dataflow(meta=LEAVING, absent=AWAY), []),
