@@ -3,7 +3,7 @@
 from prometheus_client.parser import text_string_to_metric_families
 
 from tidemill import metrics
-from tidemill.metrics.calls import Call
+from tidemill.metrics.calls import calling
 from tidemill.metrics.exposition import bounds, text
 from tidemill.metrics.series import Recorder
 
@@ -18,13 +18,12 @@ def samples(recorder: Recorder) -> dict[tuple[str, ...], float]:
 
 def test_series_are_exposed_with_their_labels() -> None:
     recorder = Recorder(series=2)
-    call = Call(recorder.scope("flow", "fetch"))
-    for status in (200, 200, 404, 500, 501):
-        metrics.counter("pages_total", "Pages", "status").inc(status=status)
-    metrics.gauge("queue_items", "Items").set(4)
-    for seconds in (0.001, 0.2, 0.25, 3, 1e6):
-        metrics.histogram("page_seconds", "Seconds").observe(seconds)
-    call.leave()
+    with calling(recorder.scope("flow", "fetch")):
+        for status in (200, 200, 404, 500, 501):
+            metrics.counter("pages_total", "Pages", "status").inc(status=status)
+        metrics.gauge("queue_items", "Items").set(4)
+        for seconds in (0.001, 0.2, 0.25, 3, 1e6):
+            metrics.histogram("page_seconds", "Seconds").observe(seconds)
     found = samples(recorder)
     place = ("dataflow=flow", "operation=fetch")
     assert found["pages_total", *place, "status=200"] == 2

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemill.errors import MetricError
-from tidemill.metrics.histograms import ERROR, HIGHEST, LOWEST, Histogram, bucket_of, upper
+from tidemill.metrics.histograms import ERROR, HIGHEST, LOWEST, UNIT, Histogram, bucket_of, upper
 
 VALUES = st.lists(st.floats(min_value=0, max_value=1e15, allow_nan=False), max_size=50)
 
@@ -26,6 +26,14 @@ def test_merging_is_adding(a: list[float], b: list[float], c: list[float]) -> No
     one, two, three = Histogram(a), Histogram(b), Histogram(c)
     assert merged(one, two) == merged(two, one) == Histogram([*b, *a])
     assert merged(merged(one, two), three) == merged(one, merged(two, three)) == Histogram([*a, *c, *b])
+
+
+@given(st.lists(st.integers(min_value=0, max_value=10**18), max_size=50), VALUES)
+def test_to_take_many_in_is_to_take_in_each(billionths: list[int], before: list[float]) -> None:
+    found, expected = Histogram(before), Histogram([*before, *(value / UNIT for value in billionths)])
+    found.extend(list(billionths))
+    assert found.buckets == expected.buckets
+    assert found.total == Histogram(before).total + sum(billionths)
 
 
 @given(VALUES)

@@ -8,6 +8,8 @@ import pytest
 import tidemill
 from tests.metrics import counting
 from tidemill.metrics.calls import CALL
+from tidemill.metrics.measured import SAMPLE
+from tidemill.metrics.series import ENOUGH
 
 EVERYWHERE = {"on_loop": "loop", "on_thread": "thread", "in_process": "process", "in_subprocess": "subprocess"}
 
@@ -53,8 +55,7 @@ async def test_each_operation_is_measured() -> None:
     found = await ran(*EVERYWHERE)
     for name in EVERYWHERE:
         assert found["tidemill_operation_calls_total", name, "completed"] == 2
-        for measured in ("tidemill_operation_seconds", "tidemill_operation_wait_seconds"):
-            assert tidemill.metrics.Histogram.of(found[measured, name]).count == 2
+        assert tidemill.metrics.Histogram.of(found["tidemill_operation_seconds", name]).count == 2
     for name in ("on_thread", "in_process", "in_subprocess"):
         assert tidemill.metrics.Histogram.of(found["tidemill_operation_cpu_seconds", name]).count == 2
     for name in ("in_process", "in_subprocess"):
@@ -74,6 +75,18 @@ async def test_programs_count_through_a_file(name: str, caplog: pytest.LogCaptur
     if name == "of_a_program":
         assert found["tidemill_progress_expected_total", name] == 4
         assert [record.getMessage()[:22] for record in caplog.records] == ["2 lines of metrics of "]
+
+
+async def test_the_wait_of_one_in_so_many_is_measured() -> None:
+    found = await ran("on_loop", given=tuple(range(1, 3 * SAMPLE + 1)))
+    assert tidemill.metrics.Histogram.of(found["tidemill_operation_wait_seconds", "on_loop"]).count == 3
+
+
+async def test_what_is_gathered_is_taken_in_bit_by_bit() -> None:
+    many = 3 * ENOUGH + 1
+    found = await ran("on_loop", given=(1,) * many)
+    assert tidemill.metrics.Histogram.of(found["tidemill_operation_seconds", "on_loop"]).count == many
+    assert found["tidemill_operation_calls_total", "on_loop", "completed"] == many
 
 
 async def test_failures_are_counted_as_such_and_what_was_counted_before_stays() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tidemill import metrics
 from tidemill.errors import MetricError
-from tidemill.metrics.calls import Call
+from tidemill.metrics.calls import calling
 from tidemill.metrics.series import OTHER, Kind, Recorder
 
 PAGES = metrics.counter("pages_total", "Pages", "status")
@@ -21,9 +21,8 @@ ITEMS = metrics.gauge("queue_items", "Items that wait")
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
     made = Recorder(metrics=4, series=3)
-    call = Call(made.scope("flow", "fetch"))
-    yield made
-    call.leave()
+    with calling(made.scope("flow", "fetch")):
+        yield made
 
 
 def values(recorder: Recorder) -> dict[tuple[str, ...], object]:
@@ -64,9 +63,8 @@ def test_metrics_beyond_the_bound_are_counted_and_not_kept(recorder: Recorder) -
 def test_operations_beyond_the_bound_share_one_place() -> None:
     recorder = Recorder(series=3)
     for at in range(50):
-        call = Call(recorder.scope("flow", f"op{at}"))
-        HITS.inc()
-        call.leave()
+        with calling(recorder.scope("flow", f"op{at}")):
+            HITS.inc()
     found = values(recorder)
     assert sum(int(str(value)) for value in found.values()) == 50
     assert len(found) <= 5
@@ -74,10 +72,9 @@ def test_operations_beyond_the_bound_share_one_place() -> None:
 
 def test_names_of_ten_thousand_users_stay_within_the_bound() -> None:
     recorder = Recorder()
-    call = Call(recorder.scope("flow", "fetch"))
-    for at in range(10_000):
-        PAGES.inc(status=f"user-{at}" * 100)
-    call.leave()
+    with calling(recorder.scope("flow", "fetch")):
+        for at in range(10_000):
+            PAGES.inc(status=f"user-{at}" * 100)
     assert len(values(recorder)) == 1001
     assert max(len(key[2]) for key in values(recorder)) == 100
 
@@ -152,9 +149,8 @@ def test_progress_of_calls_adds_up(recorder: Recorder) -> None:
     metrics.progress(1, 4)
     metrics.progress(3, 4)
     metrics.progress(2, 4)  # it does not go back
-    second = Call(recorder.scope("flow", "fetch"))
-    metrics.progress(1)
-    second.leave()
+    with calling(recorder.scope("flow", "fetch")):
+        metrics.progress(1)
     assert values(recorder) == {
         ("tidemill_progress_done_total", "fetch"): 4,
         ("tidemill_progress_expected_total", "fetch"): 4,
@@ -172,10 +168,9 @@ def test_threads_lose_no_count() -> None:
     scope = recorder.scope("flow", "fetch")
 
     def count() -> None:
-        call = Call(scope)
-        for _ in range(5000):
-            HITS.inc()
-        call.leave()
+        with calling(scope):
+            for _ in range(5000):
+                HITS.inc()
 
     threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:

@@ -7,37 +7,37 @@ threads. Outside of any call what is counted belongs to the process. Neighbours:
 from __future__ import annotations
 
 import contextlib
-from contextvars import ContextVar, Token
-from time import perf_counter
+from collections.abc import Iterator
+from contextvars import ContextVar
 
 from tidemill.metrics.series import Recorder, Scope
 
-__all__ = ["CALL", "PROCESS", "Call"]
+__all__ = ["CALL", "PROCESS", "Call", "calling"]
 
 PROCESS = Recorder()
 """What is counted in this process outside of any call."""
 
 
 class Call:
-    """One call of an operation: where its metrics go, when it began, and what is known of it only where it ran."""
+    """One call of an operation: where its metrics go, the progress that it has said, and what was ``told`` of it where
+    it ran: seconds of ``cpu``, bytes of ``memory`` and of ``output``."""
 
-    __slots__ = ("began", "cpu", "memory", "output", "progress", "scope", "token")
+    progress: tuple[float, float] | None = None
+    told: dict[str, float] | None = None
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
-        self.cpu: float | None = None
-        self.memory: float | None = None
-        self.output: int | None = None
-        self.progress: tuple[float, float | None] | None = None
-        self.token: Token[Call] = CALL.set(self)
-        self.began = perf_counter()
-
-    def leave(self) -> float:
-        """Be the call of this context no more; return the seconds that it took."""
-        took = perf_counter() - self.began
-        with contextlib.suppress(ValueError):  # it ends as garbage, in whose context ever
-            CALL.reset(self.token)
-        return took
 
 
 CALL: ContextVar[Call] = ContextVar("tidemill_call")
+
+
+@contextlib.contextmanager
+def calling(scope: Scope) -> Iterator[Call]:
+    """Be in a call of the operation whose series are in ``scope``."""
+    call = Call(scope)
+    token = CALL.set(call)
+    try:
+        yield call
+    finally:
+        CALL.reset(token)

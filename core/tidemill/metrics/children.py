@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tidemill.metrics.calls import CALL, Call
+from tidemill.metrics.calls import CALL, calling
 from tidemill.metrics.programs import VARIABLE
 from tidemill.metrics.programs import programs as from_programs
 from tidemill.metrics.series import Recorder
@@ -27,15 +27,13 @@ def telling(*, programs: bool = False) -> Iterator[dict[str, Any]]:
     """Count for the one call that runs in this process now; the mapping has what is to be sent home after it.
     ``programs``: those that it starts find in their environment where they may count."""
     recorder = Recorder()
-    call = Call(recorder.scope())
     fresh = _forget_peak()
     told: dict[str, Any] = {}
     began = time.process_time()
     try:
-        with _programs() if programs else contextlib.nullcontext():
+        with calling(recorder.scope()), _programs() if programs else contextlib.nullcontext():
             yield told
     finally:
-        call.leave()
         told["cpu"] = time.process_time() - began
         if fresh and (peak := _peak()) is not None:
             told["memory"] = peak
@@ -55,7 +53,7 @@ def heard(told: dict[str, Any], size: int) -> None:
     call = CALL.get(None)
     if call is None:
         return
-    call.cpu, call.memory, call.output = told.get("cpu"), told.get("memory"), size
+    call.told = {"output": size, **{name: told[name] for name in ("cpu", "memory") if name in told}}
     if "series" in told:
         scope = call.scope
         scope.recorder.merge(told["series"], scope.dataflow, scope.operation)
@@ -72,7 +70,7 @@ def on_cpu() -> Iterator[None]:
     try:
         yield
     finally:
-        call.cpu = time.thread_time() - began
+        call.told = {"cpu": time.thread_time() - began}
 
 
 def _forget_peak() -> bool:

@@ -7,6 +7,7 @@ keeps them, `exposition` shows them to Prometheus.
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -23,15 +24,17 @@ ERROR = 2 ** (0.5 / STEPS) - 1
 """How wrong a quantile may be, as a part of it: half a bucket, 9.1 %."""
 UNIT = 10**9
 """Parts of one in which sums are counted."""
+_FIRST, _SECOND, _THIRD = 2**-0.75, 2**-0.5, 2**-0.25
 
 
 def bucket_of(value: float) -> int:
     """Return the bucket of a value."""
     if value <= 0:
         return LOWEST
-    mantissa, exponent = math.frexp(value)
-    # log2 of the mantissa alone: 2**k itself is then exactly the upper end of its bucket.
-    index = STEPS * exponent + math.ceil(STEPS * math.log2(mantissa))
+    part, exponent = math.frexp(value)  # from 0.5 to below 1; by comparing, as a logarithm costs three times as much
+    index = STEPS * exponent - (
+        0 if part > _THIRD else 1 if part > _SECOND else 2 if part > _FIRST else 3 if part > 0.5 else 4
+    )
     return LOWEST if index < LOWEST else HIGHEST if index > HIGHEST else index
 
 
@@ -56,6 +59,17 @@ class Histogram:
         index = bucket_of(value)
         self.buckets[index] = self.buckets.get(index, 0) + 1
         self.total += round(value * UNIT)
+
+    def extend(self, billionths: list[int]) -> None:
+        """Take many values in, whole numbers of billionths: sorted, which is much the cheapest way to count them."""
+        billionths.sort()
+        at, end, buckets = 0, len(billionths), self.buckets
+        while at < end:
+            index = bucket_of(billionths[at] / UNIT)
+            following = bisect.bisect_right(billionths, upper(index) * UNIT, at + 1)
+            buckets[index] = buckets.get(index, 0) + following - at
+            at = following
+        self.total += sum(billionths)
 
     def merge(self, other: Histogram) -> None:
         """Take all values of another in."""

@@ -137,10 +137,10 @@ def progress(done: float, total: float | None = None) -> None:
         return
     scope = call.scope
     with scope.lock:
-        before_done, before_total = call.progress or (0, None)
-        now_done, now_total = max(done, before_done), max(total or 0, before_total or 0)
+        before_done, before_total = call.progress or (0, 0)
+        now_done, now_total = max(done, before_done), max(total or 0, before_total)
         call.progress = (now_done, now_total)
-        for kind, more in ((_DONE, now_done - before_done), (_EXPECTED, now_total - (before_total or 0))):
+        for kind, more in ((_DONE, now_done - before_done), (_EXPECTED, now_total - before_total)):
             found = scope.series(kind)
             if found is not None:
                 found.value += more

@@ -7,13 +7,27 @@ Neighbours: `runtime.calls` makes a call known and says how it ended, `backends.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from time import perf_counter
+from time import perf_counter_ns
 from typing import Any
 
 from tidemill.metrics.calls import Call
-from tidemill.metrics.series import Kind, Recorder, Scope
+from tidemill.metrics.histograms import UNIT
+from tidemill.metrics.series import ENOUGH, Batch, Kind, Recorder, Scope
 
-__all__ = ["CPU", "ENDED", "MEASURED", "MEMORY", "OUTPUT", "RATIO", "SECONDS", "WAIT", "Meter", "Waits"]
+__all__ = [
+    "CPU",
+    "ENDED",
+    "MEASURED",
+    "MEMORY",
+    "OUTPUT",
+    "RATIO",
+    "SAMPLE",
+    "SECONDS",
+    "WAIT",
+    "Gauged",
+    "Meter",
+    "Waits",
+]
 
 SECONDS = Kind("tidemill_operation_seconds", "histogram", "Seconds of a call of an operation")
 WAIT = Kind("tidemill_operation_wait_seconds", "histogram", "Seconds from when a parameter set was ready to its call")
@@ -25,6 +39,20 @@ RATIO = Kind("tidemill_estimate_error_ratio", "histogram", "Seconds of a call ov
 
 MEASURED = (SECONDS, WAIT, CPU, MEMORY, OUTPUT, ENDED, RATIO)
 """All that is recorded of each operation."""
+SAMPLE = 8
+"""Of so many parameter sets that are ready the wait of one is measured: to look at a clock twice for each costs more
+than it tells."""
+
+
+class Gauged:
+    """What is measured of one operation: ``completed`` has the seconds of its calls, ``waited`` those before them."""
+
+    __slots__ = ("completed", "scope", "waited")
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.completed = Batch(scope, SECONDS, ENDED, "completed")
+        self.waited = Batch(scope, WAIT)
 
 
 class Meter:
@@ -33,50 +61,58 @@ class Meter:
 
     def __init__(self, recorder: Recorder, dataflow_of: Callable[[Any], str], name_of: Callable[[Any], str]) -> None:
         self.recorder = recorder
+        self.known: dict[Hashable, Gauged] = {}
         self._dataflow_of = dataflow_of
         self._name_of = name_of
-        self._scopes: dict[Hashable, Scope] = {}
 
-    def scope(self, operation: Hashable) -> Scope:
-        """Return where the series of an operation are."""
-        found = self._scopes.get(operation)
+    def of(self, operation: Hashable) -> Gauged:
+        """Return what is measured of an operation."""
+        found = self.known.get(operation)
         if found is None:
-            found = self.recorder.scope(self._dataflow_of(operation), self._name_of(operation))
-            self._scopes[operation] = found
+            found = Gauged(self.recorder.scope(self._dataflow_of(operation), self._name_of(operation)))
+            self.known[operation] = found
         return found
 
-    def end(self, call: Call, result: str) -> float:
-        """Take in a call that has ended, and how (nothing: that is not the end yet); return the seconds it took."""
-        took, scope = call.leave(), call.scope
-        if not result:
-            return took
-        scope.observe(SECONDS, took)
-        scope.count(ENDED, result)
-        if call.cpu is not None:
-            scope.observe(CPU, call.cpu)
-        if call.memory is not None:
-            scope.observe(MEMORY, call.memory)
-        if call.output is not None:
-            scope.observe(OUTPUT, call.output)
-        return took
+    def end(self, gauged: Gauged, call: Call, took: int, result: str) -> None:
+        """Take in a call that has ended after ``took`` billionths of a second, and how."""
+        if result == "completed":
+            gauged.completed.values.append(took)
+            if len(gauged.completed.values) >= ENOUGH:
+                gauged.completed.settle()
+        else:
+            gauged.scope.observe(SECONDS, took / UNIT)
+            gauged.scope.count(ENDED, result)
+        if call.told is not None:
+            for name, kind in _TOLD:
+                if name in call.told:
+                    gauged.scope.observe(kind, call.told[name])
+
+
+_TOLD = (("cpu", CPU), ("memory", MEMORY), ("output", OUTPUT))
 
 
 class Waits:
-    """Measures for how long parameter sets are ready before somebody takes them."""
+    """Measures for how long parameter sets are ready before somebody takes them: one in `SAMPLE` of them."""
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
-        self._since: dict[Hashable, float] = {}
+        self._since: dict[Hashable, int] = {}
+        self._left = 1
 
     def ready(self, one: Hashable) -> None:
         """Note that a parameter set is ready."""
-        self._since[one] = perf_counter()
+        self._left -= 1
+        if not self._left:
+            self._left = SAMPLE
+            self._since[one] = perf_counter_ns()
 
     def leased(self, one: Any) -> None:
         """Note that it was leased."""
-        began = self._since.pop(one, None)
-        if began is not None:
-            self._meter.scope(one.operation).observe(WAIT, perf_counter() - began)
+        if self._since and (began := self._since.pop(one, None)) is not None:
+            waited = self._meter.of(one.operation).waited
+            waited.values.append(perf_counter_ns() - began)
+            if len(waited.values) >= ENOUGH:
+                waited.settle()
 
     def dropped(self, one: Hashable) -> None:
         """Note that nobody will run it."""

@@ -16,12 +16,14 @@ from typing import Any, NamedTuple
 from tidemill.errors import MetricError, TidemillError, shown
 from tidemill.metrics.histograms import Histogram
 
-__all__ = ["METRICS", "OTHER", "SERIES", "Kind", "Recorder", "Scope", "Series"]
+__all__ = ["ENOUGH", "METRICS", "OTHER", "SERIES", "Batch", "Kind", "Recorder", "Scope", "Series"]
 
 METRICS = 200
 """Metrics of a process at most; more are not recorded, but counted."""
 SERIES = 1000
 """Series of a metric at most; what would be in more is in one whose labels all are `OTHER`."""
+ENOUGH = 256
+"""Values that are gathered at most before they are taken in."""
 LONGEST = 100
 """Characters of a label's value that are kept."""
 OTHER = "other"
@@ -61,7 +63,7 @@ class Series:
 class Scope:
     """The series of one operation of one data flow. ``lock`` is held while one is changed."""
 
-    __slots__ = ("dataflow", "found", "lock", "operation", "recorder")
+    __slots__ = ("batches", "dataflow", "found", "lock", "operation", "recorder")
 
     def __init__(self, recorder: Recorder, dataflow: str, operation: str) -> None:
         self.recorder = recorder
@@ -69,6 +71,7 @@ class Scope:
         self.operation = operation
         self.found: dict[tuple[Any, ...], Series] = {}
         self.lock = recorder.lock
+        self.batches: list[Batch] = []
 
     def series(self, kind: Kind, values: tuple[str, ...] = ()) -> Series | None:
         """Return a series, made if there is room; None if there is none for its metric. The lock has to be held."""
@@ -88,6 +91,35 @@ class Scope:
             found = self.found.get((kind.name, values)) or self.recorder.made(self, kind, values)
             if found is not None:
                 found.value += 1
+
+
+class Batch:
+    """Values of a histogram in billionths, each counted in a counter as well, gathered before they are taken in: that
+    costs a fraction. Whoever adds to ``values`` calls `settle` when there are `ENOUGH`."""
+
+    __slots__ = ("_counter", "_kind", "_labels", "_scope", "values")
+
+    def __init__(self, scope: Scope, kind: Kind, counter: Kind | None = None, *labels: str) -> None:
+        self.values: list[int] = []
+        self._scope, self._kind, self._counter, self._labels = scope, kind, counter, labels
+        scope.batches.append(self)
+
+    def settle(self) -> None:
+        """Take in what there is. The lock must not be held."""
+        with self._scope.lock:
+            self.settle_locked()
+
+    def settle_locked(self) -> None:
+        """The same, with the lock held. Others may add meanwhile: what they add stays for the next time."""
+        values = self.values[:]
+        del self.values[: len(values)]
+        if not values:
+            return
+        found = self._scope.series(self._kind)
+        if found is not None:
+            found.value.extend(values)
+        if self._counter is not None and (counted := self._scope.series(self._counter, self._labels)) is not None:
+            counted.value += len(values)
 
 
 class Recorder:
@@ -146,13 +178,20 @@ class Recorder:
     def __iter__(self) -> Iterator[tuple[Scope, Series]]:
         """Yield all series there are now."""
         with self.lock:
+            self._settle()
             found = [(scope, one) for scope in list(self._scopes.values()) for one in scope.found.values()]
         return iter(found)
+
+    def _settle(self) -> None:
+        for scope in list(self._scopes.values()):
+            for batch in scope.batches:
+                batch.settle_locked()
 
     def take(self) -> list[list[Any]]:
         """Take everything out, as plain data for `merge`; gauges stay as well, since they are no sums."""
         taken = []
         with self.lock:
+            self._settle()
             for scope in list(self._scopes.values()):
                 for one in scope.found.values():
                     value = one.value

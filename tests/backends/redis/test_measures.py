@@ -14,7 +14,7 @@ from tidemill.backends.redis import measures
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.measures import KEPT, RedisMeasures
 from tidemill.errors import StoreUnavailable
-from tidemill.metrics.calls import Call
+from tidemill.metrics.calls import calling
 from tidemill.metrics.measured import SECONDS
 from tidemill.metrics.series import Recorder
 
@@ -31,12 +31,11 @@ async def place() -> AsyncIterator[Corner]:
 
 def counted(many: int, *seconds: float, dataflow: str = "flow", operation: str = "fetch") -> Recorder:
     recorder = Recorder()
-    call = Call(recorder.scope(dataflow, operation))
-    PAGES.inc(many, status='2"\n0')
-    ITEMS.set(many)
-    for each in seconds:
-        call.scope.observe(SECONDS, each)
-    call.leave()
+    with calling(recorder.scope(dataflow, operation)) as call:
+        PAGES.inc(many, status='2"\n0')
+        ITEMS.set(many)
+        for each in seconds:
+            call.scope.observe(SECONDS, each)
     return recorder
 
 
