@@ -50,15 +50,16 @@ flow too: `measuring.py` has its operations, and its output is the table.
 """
 
 MEASURED = """from climb import measured, written
+from ladder.measure import available
 
-rows = await measured(LATENCIES, REQUESTS, [])
+rows = await measured(LATENCIES, REQUESTS, available())
 plots = written(rows, Path(os.environ.get("TUTORIAL_INTO", "examples/tutorial/measured")))"""
 
 PLOTTED = """from IPython.display import Image
 
 Image(next(path for path in plots if path.stem == "{name}"))"""
 
-_CONSOLE = re.compile(r"^```console\n\$ (?P<command>.*)\n(?:.*\n)*?```\n", re.M)
+_CONSOLE = re.compile(r"(?<!<!-- cluster -->\n)^```console\n\$ (?P<command>.*)\n(?:.*\n)*?```\n", re.M)
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s]+)(?=\))")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ladder.measure import RUNGS
+from ladder.measure import ON_A_CLUSTER, RUNGS, available
 from ladder.plots import draw
 from measuring import contexts, flow
 from rich.console import Console
@@ -46,7 +46,9 @@ def written(rows: Sequence[dict[str, Any]], folder: Path) -> list[Path]:
 def show(rows: Sequence[dict[str, Any]]) -> None:
     """Print the table."""
     table = Table("rung", "requests", "latency", "seconds", "files/s", "CPU s", "MiB", "failed", box=None)
-    for row in sorted(rows, key=lambda row: (row["latency"], row["requests"], list(RUNGS).index(row["rung"]))):
+    for row in sorted(
+        rows, key=lambda row: (row["latency"], row["requests"], [*RUNGS, *ON_A_CLUSTER].index(row["rung"]))
+    ):
         seconds, cpu, memory = f"{row['seconds']:.2f}", f"{row['cpu']:.2f}", f"{row['memory'] / 2**20:.0f}"
         cells = row["rung"], row["requests"], row["latency"], seconds, f"{row['rate']:.1f}", cpu, memory, row["failed"]
         table.add_row(*map(str, cells))
@@ -60,10 +62,13 @@ def main() -> None:
     parser.add_argument(
         "--latency", type=float, nargs="+", default=LATENCIES, metavar="S", help="(default: %(default)s)"
     )
-    parser.add_argument("--rungs", nargs="+", choices=list(RUNGS), default=list(RUNGS), metavar="NAME")
+    parser.add_argument("--rungs", nargs="+", choices=[*RUNGS, *ON_A_CLUSTER], metavar="NAME")
     parser.add_argument("--into", type=Path, default=FOLDER / "measured", help="folder to write into")
     given = parser.parse_args()
-    rows = asyncio.run(measured(given.latency, given.requests, given.rungs))
+    rungs = given.rungs or available()
+    for name in ON_A_CLUSTER.keys() - rungs if given.rungs is None else ():
+        print(f"the rung {name} is left out: kubectl reaches no cluster with Tidemill in it")
+    rows = asyncio.run(measured(given.latency, given.requests, rungs))
     paths = written(rows, given.into)
     show(rows)
     for path in paths:

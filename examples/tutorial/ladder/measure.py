@@ -10,18 +10,20 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from ladder.program import FOLDER
 
-__all__ = ["RUNGS", "Measurement", "measure", "memory_of"]
+__all__ = ["ON_A_CLUSTER", "RUNGS", "Measurement", "available", "measure", "memory_of"]
 
 RUNGS = {
     "serial": "r01_serial.py",
@@ -34,7 +36,10 @@ RUNGS = {
     "data flow": "r08_data_flow.py",
     "many workers": "r09_many_workers.py",
 }
-"""The programs of the rungs, in their order."""
+"""The programs of the rungs that need nothing but this machine, in their order."""
+
+ON_A_CLUSTER = {"kubernetes": "r10_kubernetes.py"}
+"""Those that need a cluster with Tidemill in it, the one that kubectl means; their site is there before they begin."""
 
 _EVERY = 0.02
 _LONGEST = 900.0
@@ -104,13 +109,13 @@ class _Watch(threading.Thread):
 
 def measure(rung: str, requests: int, latency: float, site: str, workers: int = 8) -> Measurement:
     """Run a rung against a site and return what it took. Raises `RuntimeError` if it says nothing in the end."""
-    command = [sys.executable, str(FOLDER / RUNGS[rung]), f"--requests={requests}", f"--site={site}"]
+    environment = {**os.environ, "PYTHONPATH": str(FOLDER)}
+    command = [sys.executable, str(FOLDER / (RUNGS | ON_A_CLUSTER)[rung]), f"--requests={requests}"]
+    if rung in ON_A_CLUSTER:
+        subprocess.run([*command, "--prepare", f"--latency={latency}"], env=environment, stdout=sys.stderr, check=True)
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     with subprocess.Popen(
-        [*command, f"--workers={workers}"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(FOLDER)},
+        [*command, f"--site={site}", f"--workers={workers}"], stdout=subprocess.PIPE, text=True, env=environment
     ) as process:
         watch = _Watch(process.pid)
         watch.start()
@@ -123,19 +128,29 @@ def measure(rung: str, requests: int, latency: float, site: str, workers: int = 
     seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     said = _last_line(out)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    elsewhere = said.get("elsewhere", {})
     return Measurement(
         rung,
         requests,
         latency,
         round(seconds, 4),
-        round(cpu, 4),
-        watch.highest,
+        round(cpu + elsewhere.get("cpu", 0), 4),
+        watch.highest + elsewhere.get("memory", 0),
         int(said.get("done", 0)),
         int(said.get("failed", requests)),
     )
 
 
-def _last_line(out: str) -> dict[str, int]:
+def available() -> list[str]:
+    """Return the rungs that can be climbed here: those on a cluster only where kubectl reaches one with Tidemill."""
+    there = False
+    if shutil.which("kubectl"):
+        command = ["kubectl", "--request-timeout=5s", "get", "customresourcedefinitions", "dataflows.tidemill.alt"]
+        there = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    return [*RUNGS, *(ON_A_CLUSTER if there else ())]
+
+
+def _last_line(out: str) -> dict[str, Any]:
     """Return what a rung has said in the end; one that was ended by an error has said nothing."""
     lines = out.strip().splitlines()
     try:

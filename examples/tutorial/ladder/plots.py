@@ -10,7 +10,7 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ladder.measure import RUNGS
+from ladder.measure import ON_A_CLUSTER, RUNGS
 
 __all__ = ["draw"]
 
@@ -64,7 +64,7 @@ def _saved(figure: Figure, path: Path) -> Path:
 def _over(rows: Sequence[Row], metric: str, latencies: Sequence[float], folder: Path) -> Path:
     figure, axes = _axes(latencies, f"{_OVER[metric]}, over the number of requests")
     for axis, latency in zip(axes, latencies, strict=True):
-        for rung in RUNGS:
+        for rung in (*RUNGS, *ON_A_CLUSTER):
             points = sorted(
                 (row["requests"], _value(row, metric))
                 for row in rows
@@ -81,7 +81,7 @@ def _against(rows: Sequence[Row], one: str, other: str, latencies: Sequence[floa
     most = max(row["requests"] for row in rows)
     figure, axes = _axes(latencies, f"{_OVER[one]}, against {_OVER[other]}, for {most} requests")
     for axis, latency in zip(axes, latencies, strict=True):
-        for rung in RUNGS:
+        for rung in (*RUNGS, *ON_A_CLUSTER):
             for row in rows:
                 if (row["rung"], row["latency"], row["requests"]) == (rung, latency, most) and not row["failed"]:
                     place = _value(row, one), _value(row, other)

@@ -19,7 +19,7 @@ from pathlib import Path
 from ladder.client import SiteContext
 from ladder.site import SiteSettings
 
-__all__ = ["Asked", "Tally", "asked", "running_site"]
+__all__ = ["Asked", "Tally", "arguments", "asked", "running_site"]
 
 FOLDER = Path(__file__).resolve().parent.parent
 
@@ -54,10 +54,10 @@ class Tally:
         self.failed += 1
         self.errors[name] = self.errors.get(name, 0) + 1
 
-    def say(self) -> None:
-        """Print it as the last line."""
+    def say(self, **elsewhere: float) -> None:
+        """Print it as the last line; ``elsewhere`` is what was used (``cpu``, ``memory``) on other machines."""
         said = {"done": self.done, "failed": self.failed, "bytes": self.bytes, "errors": self.errors}
-        print(json.dumps(said), flush=True)
+        print(json.dumps(said | ({"elsewhere": elsewhere} if elsewhere else {})), flush=True)
 
 
 @contextlib.contextmanager
@@ -77,9 +77,8 @@ def running_site(settings: SiteSettings) -> Iterator[str]:
             process.terminate()
 
 
-@contextlib.contextmanager
-def asked(about: str | None) -> Iterator[Asked]:
-    """Read the command line, start a site if none is named, and give what is to be done."""
+def arguments(about: str | None) -> argparse.ArgumentParser:
+    """Return the parser of what every rung takes."""
     parser = argparse.ArgumentParser(description=(about or "").strip().splitlines()[0])
     parser.add_argument("--requests", type=int, default=20, help="files to get (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=8, help="at once, where the rung can (default: %(default)s)")
@@ -88,7 +87,13 @@ def asked(about: str | None) -> Iterator[Asked]:
     parser.add_argument("--errors", type=float, default=0.0, help="share of files that are refused once")
     parser.add_argument("--broken", type=float, default=0.0, help="share of files that never come")
     parser.add_argument("--verbose", action="store_true", help="say what can be said of each file")
-    given = parser.parse_args()
+    return parser
+
+
+@contextlib.contextmanager
+def asked(about: str | None) -> Iterator[Asked]:
+    """Read the command line, start a site if none is named, and give what is to be done."""
+    given = arguments(about).parse_args()
     settings = SiteSettings(
         files=max(1, given.requests), latency=given.latency, errors=given.errors, broken=given.broken
     )

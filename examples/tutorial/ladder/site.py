@@ -156,20 +156,20 @@ class Site:
 
 
 @contextlib.asynccontextmanager
-async def served(settings: SiteSettings, port: int = 0) -> AsyncIterator[tuple[str, Site]]:
-    """Serve on loopback and give the URL; ``port`` 0 takes any that is free."""
+async def served(settings: SiteSettings, port: int = 0, host: str = "127.0.0.1") -> AsyncIterator[tuple[str, Site]]:
+    """Serve on an address of this machine and give the URL; ``port`` 0 takes any that is free."""
     site = Site(settings)
     runner = web.AppRunner(site.app, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/", site
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+        yield f"http://{host}:{runner.addresses[0][1]}/", site
     finally:
         await runner.cleanup()
 
 
-async def _forever(settings: SiteSettings, port: int) -> None:
-    async with served(settings, port) as (url, _):
+async def _forever(settings: SiteSettings, port: int, host: str) -> None:
+    async with served(settings, port, host) as (url, _):
         print(url, flush=True)
         await asyncio.Event().wait()
 
@@ -180,6 +180,7 @@ def main() -> None:
         prog="python -m ladder.site", description=__doc__.splitlines()[0] if __doc__ else ""
     )
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     for name, meaning in (
         ("files", "how many there are"),
         ("latency", "seconds before each answer"),
@@ -191,9 +192,9 @@ def main() -> None:
         default = SiteSettings.__dataclass_fields__[name].default
         parser.add_argument(f"--{name}", type=type(default), default=default, help=f"{meaning} (default: %(default)s)")
     given = vars(parser.parse_args())
-    port = given.pop("port")
+    port, host = given.pop("port"), given.pop("host")
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_forever(SiteSettings(**given), port))
+        asyncio.run(_forever(SiteSettings(**given), port, host))
 
 
 if __name__ == "__main__":

@@ -1,19 +1,22 @@
 """The pages of the tutorial, followed literally: each command in them is run, and prints what the page says.
 
-An ellipsis in a page stands for anything within a line, a line of nothing else for any number of lines.
+An ellipsis in a page stands for anything within a line, a line of nothing else for any number of lines. What needs a
+cluster says so, and is run by tests/e2e/test_tutorial.py.
 """
 
 import re
 import shlex
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted((ROOT / "docs" / "tutorial").glob("[0-9]*.md"))
-BLOCK = re.compile(r"^```console\n\$ (?P<command>.*)\n(?P<printed>(?:.*\n)*?)```$", re.M)
+BLOCK = re.compile(r"(?<!<!-- cluster -->\n)^```console\n\$ (?P<command>.*)\n(?P<printed>(?:.*\n)*?)```$", re.M)
+ON_A_CLUSTER = re.compile(r"^<!-- cluster -->\n```console\n(?P<text>(?:.*\n)*?)```$", re.M)
 CASES = [(page.name, found) for page in PAGES for found in BLOCK.finditer(page.read_text(encoding="utf-8"))]
 
 
@@ -36,9 +39,25 @@ def test_a_command_prints_what_the_page_says(page: str, block: re.Match[str]) ->
     assert pattern_of(block["printed"]).fullmatch(done.stdout), done.stdout + done.stderr
 
 
+def test_the_site_of_the_first_page_is_served() -> None:
+    text = (ROOT / "docs" / "tutorial" / "index.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"^```\n(.*?)^```$", text, re.M | re.S)
+    folder, command = block.splitlines()
+    program, *arguments = shlex.split(command.replace("--port 8000", "--port 0"))  # any that is free
+    assert (folder, program) == ("cd examples/tutorial", "python")
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, *arguments], cwd=ROOT / folder[3:], stdout=pipe, text=True) as site:
+        try:
+            assert site.stdout is not None
+            with urllib.request.urlopen(site.stdout.readline().strip(), timeout=60) as answer:
+                assert b"authenticity_token" in answer.read()
+        finally:
+            site.terminate()
+
+
 def test_every_rung_has_a_page_that_names_its_program() -> None:
     programs = sorted(path.name for path in (ROOT / "examples" / "tutorial").glob("r[0-9]*.py"))
-    named = [re.search(r"examples/tutorial/(r\d+_\w+\.py)\)", page.read_text(encoding="utf-8")) for page in PAGES[:9]]
+    named = [re.search(r"examples/tutorial/(r\d+_\w+\.py)\)", page.read_text(encoding="utf-8")) for page in PAGES]
     assert [found[1] if found else None for found in named] == programs
 
 
