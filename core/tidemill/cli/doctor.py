@@ -57,15 +57,16 @@ class Finding:
     show_default=True,
     help="What has to survive the death of the store: all, all but the last second, nothing.",
 )
+@click.option("--repair", is_flag=True, help="End contexts of which the store holds something wrong; look first.")
 @verbosity
-def command(output: str, backend: str | None, durability: str) -> int:
+def command(output: str, backend: str | None, durability: str, repair: bool) -> int:
     """Check this machine and installation, and say what to do about findings.
 
     Each finding is ok, warn or fail. Exits with 1 if one is fail.
     """
     found = list(findings())
     if backend is not None:
-        found += _store(backend, durability)
+        found += _store(backend, durability, repair)
     if output == "json":
         click.echo(json.dumps([asdict(finding) for finding in found], indent=2))
     else:
@@ -176,7 +177,7 @@ def _operations() -> Iterator[Finding]:
         yield Finding("operations", "ok", f"{len(found) - failed} by the entry point group {group}")
 
 
-def _store(backend: str, durability: str) -> list[Finding]:
+def _store(backend: str, durability: str, repair: bool) -> list[Finding]:
     """Return the findings about a store. Raises `StoreMisconfigured` for what is no URL of one."""
     from importlib.util import find_spec
 
@@ -185,7 +186,7 @@ def _store(backend: str, durability: str) -> list[Finding]:
     from tidemill.backends.redis.checks import examined
 
     try:
-        found = examined(backend, durability=durability)
+        found = examined(backend, durability=durability, repair=repair)
     except StoreMisconfigured as error:
         if error.reason == "InvalidStoreURL":
             raise

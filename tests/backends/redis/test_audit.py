@@ -170,5 +170,51 @@ async def test_doctor_finds_it() -> None:
         await client.close()
 
 
+@pytest.mark.parametrize("mistake", sorted(set(MISTAKES) - {"too many places", "a runner holds what is not leased"}))
+async def test_what_is_wrong_is_ended_and_nothing_else(world: World, mistake: str) -> None:
+    """E3 and others: a lease of which its holder knows nothing would be waited for for ever, also by who cancels."""
+    key = await busy(world)
+    await MISTAKES[mistake](world, key)
+    audit = await RedisAudit(world.client).look()
+    named = {one.context for one in audit.mismatches} - {""}
+    assert set(await RedisAudit(world.client).repair(audit)) == named
+    assert await RedisAudit(world.client).repair(audit) == [], "it was, and is no more"
+    await RedisGroups(world.client).chores()
+    for name in sorted(named):
+        failure = (await world.backend.ending(name)).failure
+        assert failure is not None
+        assert failure.reason == "CorruptState"
+    for worker in ("w1", "w2"):
+        await world.workers.lose(worker, "default", released=True)
+    assert await found(world) == []
+
+
+async def test_what_is_right_by_now_is_left_alone(world: World) -> None:
+    key = await busy(world)
+    before = await world.contents()
+    await no_holder(world, key)
+    audit = await RedisAudit(world.client).look()
+    await world.put_back(before)
+    assert audit.mismatches
+    assert await RedisAudit(world.client).repair(audit) == []
+    assert await found(world) == []
+
+
+async def test_doctor_repairs_when_it_is_told_to() -> None:
+    client = Client(server("valkey"))
+    await client.load()
+    try:
+        await client.redis.hset(f"{client.tag}:names", "nothing", "99999999")
+        url = store_url(server("valkey"))
+        [wrong] = [one for one in await checks._looked_at(url, "none", True) if one.name == "accounts"]
+        assert wrong.do.endswith("submit again what was ended: nothing")
+        [fine] = [one for one in await looked_at() if one.name == "accounts"]
+        assert fine.status == "ok"
+    finally:
+        await client.redis.hdel(f"{client.tag}:names", "nothing")
+        await client.call("forget", "nothing")
+        await client.close()
+
+
 async def looked_at() -> Any:
     return await checks._looked_at(store_url(server("valkey")), "none")

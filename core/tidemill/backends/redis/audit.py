@@ -1,6 +1,6 @@
 """Counts again what a store has counted, from its keys, and says where the two differ: that must never be.
 
-Nothing is changed. Each context is looked at in one step, so a store may be at work meanwhile. Neighbours:
+To look changes nothing. Each context is looked at in one step, so a store may be at work meanwhile. Neighbours:
 ``functions/auditing.lua`` (contexts), ``functions/places.lua`` (runners, and places of operations), `checks` (what else
 is looked at).
 """
@@ -80,6 +80,17 @@ class RedisAudit:
         found.busy = bool(busy)
         found.mismatches += [Mismatch("", *[part.decode("utf-8", "replace") for part in one]) for one in said]
         return found
+
+    async def repair(self, audit: Audit) -> list[str]:
+        """End the contexts of which an audit has found something wrong, if it still is, and return their names. They
+        fail as CorruptState; what a runner does of them is refused, and what they held of others is given back."""
+        ended, said = [], dict[str, list[str]]()
+        for one in audit.mismatches:
+            said.setdefault(one.context, []).append(f"{one.what}: {one.said}")
+        for name in sorted(said.keys() - {""}):
+            if await self._asked(partial(self._client.call, "condemn", name, "; ".join(said[name][:MOST]))):
+                ended.append(name)
+        return ended
 
     async def _pools(self) -> list[str]:
         pools, cursor = set[str](), "0"

@@ -126,8 +126,9 @@ async def examine(redis: Any, where: str, *, tag: str, durability: str = "always
     return found
 
 
-def examined(url: str, *, durability: str = "always") -> list[Finding]:
-    """Return every finding about the store at a URL, or about one of this machine that is started for it.
+def examined(url: str, *, durability: str = "always", repair: bool = False) -> list[Finding]:
+    """Return every finding about the store at a URL, or about one of this machine that is started for it. ``repair``:
+    contexts of which something is wrong are ended.
 
     Raises `StoreError` for what is no URL, and where the store cannot be asked at all.
     """
@@ -136,26 +137,27 @@ def examined(url: str, *, durability: str = "always") -> list[Finding]:
         return [Finding("store", "ok", "memory: this process, and nothing to look at")]
     if said.scheme == "embedded":
         with EmbeddedStore(said.path or None) as store:
-            return asyncio.run(_looked_at(store_url(store.url), durability))
-    return asyncio.run(_looked_at(said, durability))
+            return asyncio.run(_looked_at(store_url(store.url), durability, repair))
+    return asyncio.run(_looked_at(said, durability, repair))
 
 
-async def _looked_at(url: StoreURL, durability: str) -> list[Finding]:
+async def _looked_at(url: StoreURL, durability: str, repair: bool = False) -> list[Finding]:
     redis = connection(url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE)
     try:
         found = await examine(redis, url.shown, tag=f"{{tm{LAYOUT}:0}}", durability=durability)
     finally:
         await redis.aclose()
     if any(one.name == "functions" and one.status == "ok" for one in found):
-        found.append(await _accounts(url))
+        found.append(await _accounts(url, repair))
     return found
 
 
-async def _accounts(url: StoreURL) -> Finding:
+async def _accounts(url: StoreURL, repair: bool) -> Finding:
     """Count again what the store has counted; it needs the functions for that."""
     client = Client(url, timeout=PATIENCE)
     try:
         audit = await asyncio.wait_for(RedisAudit(client).look(most=COUNTED), 2 * PATIENCE)
+        ended = await RedisAudit(client).repair(audit) if repair else []
     except (RedisError, OSError, TimeoutError) as error:
         said = f"could not be counted again: {type(error).__name__}: {error}"
         return Finding("accounts", "warn", said, "CannotCheck", "an answer", "look again when it is less busy")
@@ -163,7 +165,9 @@ async def _accounts(url: StoreURL) -> Finding:
         await client.close()
     if not audit.mismatches:
         return Finding("accounts", "ok", str(audit))
-    do = "report it with this output; cancel the contexts that are named, and submit them again"
+    do = "report it with this output; tidemill doctor --repair ends the contexts that are named; submit them again"
+    if ended:
+        do = f"report it with this output, and submit again what was ended: {', '.join(ended)}"
     return Finding("accounts", "fail", str(audit), "AccountingMismatch", "counters as what is counted", do)
 
 

@@ -1,6 +1,6 @@
 -- auditing: what a shard has counted is counted again, from its keys alone.
 --
--- Guarantees: nothing is changed, not even what is found to be wrong; each context is looked at in one step, so what is found is
+-- Guarantees: to look changes nothing, not even what is found to be wrong; each context is looked at in one step, so what is found is
 -- wrong also while others work; what is too large for one step is left out, and said to be.
 --
 -- KEYS[1] tag: the hash tag of the shard
@@ -95,4 +95,26 @@ local function audit(a)
   return { some[1], #some[2] / 2, large, out }
 end
 
+-- give back the places of operations that a context has by leases of which their holders know nothing
+local function give_places_back(c)
+  for id, r in pairs(records_of(c)) do
+    if r.state == 'leased' and redis.call('HEXISTS', key('held', r.worker), c.id .. ' ' .. id) == 0 then
+      P.freed(c.plan, R.op_of(id))
+    end
+  end
+end
+
+-- condemn: {name of a context, what is wrong with it} -> 1: it has ended with that, and its bytes are put away; 0: nothing is
+-- wrong now, or it is no more
+local function condemn(a)
+  local id, wrong = redis.call('HGET', K.names, a[1]), false
+  local ok = not id or pcall(audit_context, a[1], id, function() wrong = true end)
+  if ok and not wrong then return 0 end
+  local c = context(id)
+  if c then pcall(give_places_back, c) end
+  if redis.call('HGET', K.names, a[1]) == id then S.quarantine(id, c or nil, a[2]) end
+  return 1
+end
+
+redis.register_function({ function_name = 'tidemill_1_condemn', callback = step(condemn), flags = DRAINS })
 redis.register_function({ function_name = 'tidemill_1_audit', callback = step(audit), flags = { 'no-writes' } })
