@@ -1,4 +1,4 @@
-"""Deployments and Jobs as the API server has them become plain data.
+"""Deployments, Jobs and pods as the API server has them become plain data.
 
 Neighbours: `pools` (who reads them), `observed` (what they become), `decide` (who made them).
 """
@@ -13,7 +13,10 @@ from tidemill_operator.decide.statuses import seconds_of
 from tidemill_operator.names import label
 from tidemill_operator.observed import Deployed, JobSeen
 
-__all__ = ["deployed_of", "jobs_of", "together"]
+__all__ = ["deployed_of", "jobs_of", "together", "trouble_of"]
+
+BEGINNING = 20.0
+"""Seconds that the volumes of a pod may take before that is said."""
 
 
 def deployed_of(said: Mapping[str, Any], uid: str) -> Deployed:
@@ -78,6 +81,42 @@ def together(name: str, jobs: Sequence[JobSeen]) -> Deployed:
     trouble = f"the Job {last.name} has failed: {last.trouble}" if last is not None and last.trouble else ""
     ready = sum(one.ready or one.state == "working" for one in active)
     return Deployed(name, desired=len(active), replicas=len(active), ready=ready, trouble=trouble)
+
+
+def trouble_of(pods: Iterable[Mapping[str, Any]], now: float) -> str:
+    """Return why a pod does not run, as far as one says so; ``now`` is in seconds since 1970."""
+    for pod in pods:
+        metadata, status = pod["metadata"], pod.get("status") or {}
+        old = now - (seconds_of(metadata.get("creationTimestamp")) or now) > BEGINNING
+        volumes = _volumes(pod.get("spec") or {}) if old else ""
+        if why := "" if metadata.get("deletionTimestamp") else _why_not(status, volumes):
+            return f"the pod {metadata['name']}: {why}"[:700]
+    return ""
+
+
+def _volumes(spec: Mapping[str, Any]) -> str:
+    """Return which Secrets and ConfigMaps a pod mounts."""
+    found = []
+    for volume in spec.get("volumes") or ():
+        found += [f"the Secret {volume['secret'].get('secretName')}"] if volume.get("secret") else []
+        for source in (volume.get("projected") or {}).get("sources") or ():
+            found += [f"the ConfigMap {source['configMap'].get('name')}"] if source.get("configMap") else []
+    return ", ".join(found)
+
+
+def _why_not(status: Mapping[str, Any], volumes: str) -> str:
+    for one in status.get("containerStatuses") or ():
+        waiting = (one.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") == "ContainerCreating" and volumes:
+            return f"it waits for its volumes: are they in this namespace: {volumes}?"
+        if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+            last = ((one.get("lastState") or {}).get("terminated") or {}).get("message") or ""
+            said = ": ".join(filter(None, (waiting["reason"], waiting.get("message"))))
+            return f"{said}; it said last: {last.strip()[-300:]}" if last.strip() else said
+    for one in status.get("conditions") or ():
+        if one.get("type") == "PodScheduled" and one.get("status") == "False":
+            return f"{one.get('reason')}: {one.get('message')}"
+    return ""
 
 
 def _digest(metadata: Mapping[str, Any]) -> str:

@@ -89,7 +89,8 @@ class PoolSeen:
     """A pool of the data flow. ``operations`` are the names of the code that its workers must have, ``backlog`` how
     many parameter sets are ready, ``busy`` how many are with workers, ``serving`` how many processes serve it,
     ``missing`` what workers lack, and why, by name. ``seconds`` are those of a worker for one parameter set, once
-    measured. ``jobs`` are those of a pool of kind Job."""
+    measured. ``jobs`` are those of a pool of kind Job, ``lacks`` the names of ConfigMaps with modules that are not
+    there."""
 
     spec: Pool
     operations: tuple[str, ...] = ()
@@ -101,6 +102,7 @@ class PoolSeen:
     seconds: float | None = None
     modules: str = ""
     jobs: tuple[JobSeen, ...] = ()
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import Any
 
 from tidemill.backends.redis.overview import Overview
-from tidemill_operator.children import deployed_of, jobs_of, together
+from tidemill_operator.children import deployed_of, jobs_of, together, trouble_of
 from tidemill_operator.cluster import Cluster, ClusterError, path_of
-from tidemill_operator.decide.resources import deployment_name, digest_of
+from tidemill_operator.decide.resources import deployment_name, digest_of, selector
 from tidemill_operator.kinds.pools import Pool
 from tidemill_operator.names import label
 from tidemill_operator.observed import Deployed, Load, PoolSeen
@@ -23,6 +23,8 @@ from tidemill_operator.store import Store
 
 __all__ = ["Pools"]
 
+PODS = 5.0
+"""Seconds between two looks at pods of which none serves its pool."""
 FRESH = 0.3
 """Seconds for which what was seen may be told again."""
 SAMPLE = 2.0
@@ -64,6 +66,7 @@ class Pools:
         self._loads: dict[str, dict[str, Mapping[str, Load]]] = {}
         self._measured: dict[tuple[str, str], _Measured] = {}
         self._seen: dict[str, tuple[float, Seen]] = {}
+        self._troubles: dict[tuple[str, str], tuple[float, str]] = {}
 
     def load(self, dataflow: str, uid: str, loads: Mapping[str, Load]) -> None:
         """Take in what an object, a DataFlow or one of its runs, has in the pools of a DataFlow, by its uid."""
@@ -79,8 +82,10 @@ class Pools:
         self._seen.pop(uid, None)
         for loads in self._loads.values():
             loads.pop(uid, None)
-        for key in [key for key in self._measured if key[0] == uid]:
-            del self._measured[key]
+        known: tuple[dict[tuple[str, str], Any], ...] = (self._measured, self._troubles)
+        for by_pool in known:
+            for key in [key for key in by_pool if key[0] == uid]:
+                del by_pool[key]
 
     async def look(
         self,
@@ -110,8 +115,9 @@ class Pools:
             elif (own := deployed.pop(called, None)) is None:
                 own = await self._other(namespace, called)
             seen = self._at_work(uid, f"{dataflow}.{name}", overview, own)
-            modules = await self._modules(namespace, spec)
-            found.append(replace(seen, spec=spec, operations=tuple(operations), modules=modules, jobs=ones))
+            modules, lacks = await self._modules(namespace, spec)
+            seen = replace(seen, spec=spec, operations=tuple(operations), modules=modules, lacks=lacks, jobs=ones)
+            found.append(await self._troubled(place, seen))
         self._seen[uid] = (time.monotonic(), (tuple(found), tuple(sorted(deployed))))
         return self._seen[uid][1]
 
@@ -151,9 +157,30 @@ class Pools:
             raise
         return Deployed(name, ours=False)
 
-    async def _modules(self, namespace: str, spec: Pool) -> str:
-        """Return what stands for the content of the ConfigMaps with modules, so that pods follow it."""
-        versions = []
+    async def _troubled(self, place: tuple[str, str, str], seen: PoolSeen) -> PoolSeen:
+        """Return a pool with what is wrong with its pods, if some should be there and none serves."""
+        own, (namespace, _, uid) = seen.deployed, place
+        if own is None or not own.ours or seen.serving or own.ready or not own.desired:
+            return seen
+        now, key = time.monotonic(), (uid, seen.spec.name)
+        looked, said = self._troubles.get(key, (-PODS, ""))
+        if now - looked >= PODS:
+            said = ""
+            labels = ",".join(f"{name}={value}" for name, value in selector(uid, seen.spec.name).items())
+            try:
+                pods = [one async for one in self._cluster.each(path_of("pods", namespace), labels=labels)]
+                said = trouble_of(pods, time.time())
+            except ClusterError as error:
+                if error.status != 403:  # who may not look at pods has to ask kubectl
+                    raise
+            self._troubles[key] = (now, said)
+        trouble = "; ".join(one for one in (own.trouble, said) if one)
+        return replace(seen, deployed=replace(own, trouble=trouble))
+
+    async def _modules(self, namespace: str, spec: Pool) -> tuple[str, tuple[str, ...]]:
+        """Return what stands for the content of the ConfigMaps with modules, so that pods follow it, and the names of
+        those that are not there."""
+        versions, lacks = [], []
         for each in spec.modulesFrom:
             try:
                 said = await self._cluster.metadata(path_of("configmaps", namespace, each.configMapRef.name))
@@ -162,4 +189,5 @@ class Pools:
                 if error.status != 404:
                     raise
                 versions.append([each.configMapRef.name, "missing"])
-        return digest_of({"modules": versions}) if versions else ""
+                lacks.append(each.configMapRef.name)
+        return digest_of({"modules": versions}) if versions else "", tuple(lacks)

@@ -264,3 +264,20 @@ def replicas(place: Stage) -> int | None:
     """Return how many workers the pool default is to have."""
     found = place.api.get("deployments", place.namespace, "words-default")
     return int(found["spec"]["replicas"]) if found else None
+
+
+async def test_why_no_pod_runs_is_told_and_a_config_map_that_is_missing(place: Stage) -> None:
+    place.start()
+    pools = [{"name": "default", "modulesFrom": [{"configMapRef": {"name": "code"}}]}]
+    place.apply(dataflow(place.namespace, inputs={"one": ["tide"]}, pools=pools))
+    await place.until(lambda: place.reason("Progressing") == "ConfigMapNotFound", "what is missing is told")
+    assert '"code"' in place.message("WorkersAvailable")
+    place.api.put("configmaps", {"metadata": {"name": "code", "namespace": place.namespace}, "data": {}})
+    labels = {label("pool"): "default", label("dataflow-uid"): place.get()["metadata"]["uid"]}
+    waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
+    pod = {"metadata": {"name": "p", "namespace": place.namespace, "labels": labels}}
+    place.api.put("pods", {**pod, "status": {"containerStatuses": [{"state": {"waiting": waiting}}]}})
+    await place.until(lambda: "no such image" in place.message("WorkersAvailable"), "why is told")
+    assert place.reason("Progressing") == "NoWorkers"
+    place.work()
+    await place.ended()

@@ -112,6 +112,10 @@ def _workers(seen: Observed) -> Said:
             said = f"the Deployment {pool.deployed.name} belongs to another object; delete it, or rename"
             said = f'{said} the pool "{pool.spec.name}"'
             return Said(FALSE, "DeploymentTaken", said)
+    for pool in seen.pools:
+        if pool.lacks and not pool.serving:
+            said = f'there is no ConfigMap "{pool.lacks[0]}" in this namespace, which has modules for the pool'
+            return Said(FALSE, "ConfigMapNotFound", f'{said} "{pool.spec.name}"; create it, or correct modulesFrom')
     lacking = [pool for pool in seen.pools if _lacks(pool, seen.now)]
     asked = [pool for pool in lacking if pool.backlog or (pool.deployed is not None and pool.deployed.desired)]
     if asked:
@@ -214,7 +218,7 @@ def _progressing(
     return _waiting(seen, workers)
 
 
-_STUCK = ("DataFlowNotFound", "DeploymentTaken")
+_STUCK = ("ConfigMapNotFound", "DataFlowNotFound", "DeploymentTaken")
 
 
 def _waiting(seen: Observed, workers: Said) -> Said:

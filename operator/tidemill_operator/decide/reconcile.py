@@ -332,7 +332,7 @@ def _ttl_left(seen: Observed, status: Mapping[str, Any], done: bool) -> float | 
 def _after(seen: Observed, said: Mapping[str, Any], policy: Policy, quiet: int) -> float:
     """Return after how many seconds to look again if nothing happens: soon where something runs, and less often the
     longer nothing new was seen."""
-    if any(one.reason in PASSING for one in seen.findings):
+    if any(one.reason in PASSING for one in seen.findings) or any(pool.lacks for pool in seen.pools):
         return min(60.0, 5.0 * 2.0 ** min(quiet, 4))
     if seen.absent is not None:
         return min(30.0, 2.0 ** min(quiet, 5))
@@ -376,6 +376,7 @@ _TOLD = {
 """The conditions whose transitions are told in Events, and what is said where they say nothing themselves."""
 _UNTOLD = {"NotLookedAt", "NotAccepted", "NoInputs", "Finished", "AllFound"}
 _BAD = {
+    "ConfigMapNotFound",
     "MissingImplementation",
     "NoWorkers",
     "StoreUnavailable",

@@ -108,6 +108,14 @@ def test_workers(seen: Observed, wanted: tuple[str, str]) -> None:
     assert said(seen, "WorkersAvailable") == wanted
 
 
+def test_a_missing_config_map_is_named() -> None:
+    lacking = pool(serving=0, lacks=("code",), deployed=Deployed("w", desired=1))
+    said = conditions(dataflow(pools=(lacking,)))
+    assert said["WorkersAvailable"].reason == said["Progressing"].reason == "ConfigMapNotFound"
+    assert 'there is no ConfigMap "code" in this namespace' in said["WorkersAvailable"].message
+    assert conditions(dataflow(pools=(pool(lacks=("code",)),)))["WorkersAvailable"].reason == "Serving"
+
+
 def test_what_kubernetes_says_against_the_pods_is_told() -> None:
     deployed = Deployed("words-default", desired=2, ready=0, trouble="ReplicaFailure: no such service account")
     one = conditions(dataflow(pools=(pool(serving=0, backlog=4, deployed=deployed),)))["WorkersAvailable"]
