@@ -38,11 +38,13 @@ class Builder:
     prefix: str = ""
     dated: bool = False
 
-    def command(self, name: str, dockerfile: str, context: str, arguments: dict[str, str], epoch: int) -> list[str]:
-        """Return the command that builds one image."""
+    def command(
+        self, name: str, dockerfile: str, context: str, arguments: dict[str, str], epoch: int, tag: str = ""
+    ) -> list[str]:
+        """Return the command that builds one image, with the version as its tag if no other is said."""
         said = [word for pair in arguments.items() for word in ("--build-arg", "=".join(pair))]
         dates = ["--timestamp", str(epoch)] if self.dated else []
-        tag = f"{self.prefix}{name}:{version()}"
+        tag = f"{self.prefix}{name}:{tag or version()}"
         if self.name == "cluster":
             return [*self.before, tag, context, "-f", dockerfile, *said, *dates]
         return [*self.before, "-t", tag, "-f", dockerfile, *said, *dates, *self.after, context]

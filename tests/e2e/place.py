@@ -140,6 +140,22 @@ class Place:
                 kind, _, name = one.partition("/")
                 self.run("kubectl", "-n", self.namespace, "delete", kind, name, "--ignore-not-found", "--timeout=120s")
 
+    @contextmanager
+    def account(self, role: str = "edit") -> Iterator[str]:
+        """Give the name of a service account that has a role in the namespace, and delete it afterwards."""
+        name = self.unique("tenant")
+        binding = {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": self.namespace}],
+        }
+        self.kubectl("create", "serviceaccount", name)
+        with self.gone_after(f"rolebinding/{name}", f"serviceaccount/{name}"):
+            self.apply(binding)
+            yield name
+
     def unique(self, name: str) -> str:
         """Return a name that nobody else has."""
         return f"{name}-{uuid.uuid4().hex[:6]}"
