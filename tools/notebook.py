@@ -59,7 +59,7 @@ PLOTTED = """from IPython.display import Image
 
 Image(next(path for path in plots if path.stem == "{name}"))"""
 
-_CONSOLE = re.compile(r"(?<!<!-- cluster -->\n)^```console\n\$ (?P<command>.*)\n(?:.*\n)*?```\n", re.M)
+_CONSOLE = re.compile(r"(?<!<!-- cluster -->\n)^```console\n(?P<text>(?:.*\n)*?)```\n", re.M)
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s]+)(?=\))")
 
 
@@ -70,7 +70,8 @@ def _sources() -> Iterator[tuple[str, str]]:
         text, at = _relinked(page), 0
         for found in _CONSOLE.finditer(text):
             yield from _markdown(text[at : found.start()])
-            yield "code", f"!{found['command']}"
+            for command in re.findall(r"^\$ (.*)$", found["text"], re.M):
+                yield "code", f"!{command}"
             at = found.end()
         yield from _markdown(text[at:])
     yield from _markdown(MEASURING)

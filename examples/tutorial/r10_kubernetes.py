@@ -93,4 +93,4 @@ if __name__ == "__main__":
         prepare(asked)
     if not asked.prepare:
         came, elsewhere = download(asked.requests)
-        came.say(cpu=elsewhere.cpu, memory=elsewhere.memory)
+        came.say(cpu=round(elsewhere.cpu, 2), memory=elsewhere.memory)

@@ -57,9 +57,10 @@ def follow(there: Place, blocks: list[str]) -> None:
 
 def test_the_page_of_the_samples_can_be_followed(there: Place) -> None:
     page = (ROOT / "examples" / "kubernetes" / "README.md").read_text(encoding="utf-8")
-    flows = [f"dataflow/{name}" for name in ("hello", "fan-out", "tour", "failing")]
-    with there.gone_after("dataflowrun/again", *flows, "configmap/sample-operations"):
+    try:
         follow(there, [found["text"] for found in ON_A_CLUSTER.finditer(page)])
+    finally:
+        there.kubectl("delete", "-k", str(ROOT / "examples" / "kubernetes"), "--ignore-not-found", "--timeout=120s")
 
 
 def test_its_cost_is_measured_like_that_of_the_others(there: Place) -> None:

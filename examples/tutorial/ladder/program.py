@@ -26,12 +26,16 @@ FOLDER = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a rung has to do: get the files from 0 to ``requests``, ``workers`` at once where it can."""
+    """What a rung has to do: get the files from 0 to ``requests``, ``workers`` at once where it can.
+
+    ``journal`` is where a rung that can say what happened writes it.
+    """
 
     site: SiteContext
     requests: int
     workers: int
     verbose: bool
+    journal: Path | None = None
 
 
 @dataclass(slots=True)
@@ -86,6 +90,7 @@ def arguments(about: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--latency", type=float, default=0.05, help="of a site that is started (default: %(default)s)")
     parser.add_argument("--errors", type=float, default=0.0, help="share of files that are refused once")
     parser.add_argument("--broken", type=float, default=0.0, help="share of files that never come")
+    parser.add_argument("--journal", type=Path, help="file for what happened, where the rung can say it")
     parser.add_argument("--verbose", action="store_true", help="say what can be said of each file")
     return parser
 
@@ -98,4 +103,4 @@ def asked(about: str | None) -> Iterator[Asked]:
         files=max(1, given.requests), latency=given.latency, errors=given.errors, broken=given.broken
     )
     with contextlib.nullcontext(given.site) if given.site else running_site(settings) as url:
-        yield Asked(SiteContext(url), given.requests, given.workers, given.verbose)
+        yield Asked(SiteContext(url), given.requests, given.workers, given.verbose, given.journal)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples.tutorial.test_pages import BLOCK, PAGES, ROOT, pattern_of
+from tests.examples.tutorial.test_pages import CASES, PAGES, ROOT, pattern_of
 from tools import notebook
 
 SMALL = {"TUTORIAL_REQUESTS": "1 2", "TUTORIAL_LATENCY": "0.002"}
-SAID = [found for page in PAGES for found in BLOCK.finditer(page.read_text(encoding="utf-8"))]
+SAID = [said for _, block in CASES for said in block]
 
 
 def code_cells(found: notebook.Notebook) -> list[notebook.Notebook]:
@@ -21,9 +21,9 @@ def code_cells(found: notebook.Notebook) -> list[notebook.Notebook]:
 
 def assert_it_shows_what_the_pages_say(found: notebook.Notebook) -> None:
     cells = code_cells(found)
-    for block in SAID:
-        [cell] = [cell for cell in cells if cell["source"] == f"!{block['command']}"]
-        assert pattern_of(block["printed"]).fullmatch(notebook.printed(cell)), notebook.printed(cell)
+    for command, printed in SAID:
+        [cell] = [cell for cell in cells if cell["source"] == f"!{command}"]
+        assert pattern_of(printed).fullmatch(notebook.printed(cell)), notebook.printed(cell)
     pictures = [output for cell in cells for output in cell["outputs"] if "image/png" in output.get("data", {})]
     assert len(pictures) == 3
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))

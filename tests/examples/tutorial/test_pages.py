@@ -4,6 +4,7 @@ An ellipsis in a page stands for anything within a line, a line of nothing else 
 cluster says so, and is run by tests/e2e/test_tutorial.py.
 """
 
+import os
 import re
 import shlex
 import subprocess
@@ -13,11 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_migrating import commands
+
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted((ROOT / "docs" / "tutorial").glob("[0-9]*.md"))
-BLOCK = re.compile(r"(?<!<!-- cluster -->\n)^```console\n\$ (?P<command>.*)\n(?P<printed>(?:.*\n)*?)```$", re.M)
+BLOCK = re.compile(r"(?<!<!-- cluster -->\n)^```console\n(?P<text>(?:.*\n)*?)```$", re.M)
 ON_A_CLUSTER = re.compile(r"^<!-- cluster -->\n```console\n(?P<text>(?:.*\n)*?)```$", re.M)
-CASES = [(page.name, found) for page in PAGES for found in BLOCK.finditer(page.read_text(encoding="utf-8"))]
+CASES = [
+    (page.name, commands(found["text"])) for page in PAGES for found in BLOCK.finditer(page.read_text(encoding="utf-8"))
+]
 
 
 def pattern_of(printed: str) -> re.Pattern[str]:
@@ -29,14 +34,15 @@ def pattern_of(printed: str) -> re.Pattern[str]:
     return re.compile("".join(lines))
 
 
-@pytest.mark.parametrize(("page", "block"), CASES, ids=[f"{page} {found['command'][9:60]}" for page, found in CASES])
-def test_a_command_prints_what_the_page_says(page: str, block: re.Match[str]) -> None:
-    program, *arguments = shlex.split(block["command"])
-    assert program == "python"
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert pattern_of(block["printed"]).fullmatch(done.stdout), done.stdout + done.stderr
+@pytest.mark.parametrize(("page", "block"), CASES, ids=[f"{page} {block[0][0][9:60]}" for page, block in CASES])
+def test_a_command_prints_what_the_page_says(page: str, block: list[tuple[str, str]]) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for command, printed in block:
+        typed = ["bash", "-c", command]
+        done = subprocess.run(
+            typed, cwd=ROOT, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert pattern_of(printed).fullmatch(done.stdout), done.stdout + done.stderr
 
 
 def test_the_site_of_the_first_page_is_served() -> None:
