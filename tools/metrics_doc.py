@@ -15,6 +15,9 @@ import yaml
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
+from tidemill.metrics.instruments import DONE, EXPECTED
+from tidemill.metrics.measured import MEASURED
+from tidemill.metrics.series import DROPPED, METRICS, SERIES, Kind
 from tidemill_operator.api.metrics import Metrics as ApiMetrics
 from tidemill_operator.metrics import Metrics as OperatorMetrics
 from tidemill_worker.metrics import Metrics as WorkerMetrics
@@ -36,6 +39,10 @@ and bytes, what ends in `_total` only grows, and no label has the name of a run,
 The chart has a ServiceMonitor, a PodMonitor, alerts and a dashboard for Grafana: see [running it](running.md#metrics).
 """
 
+COUNTING = Path(__file__).parent / "metrics_doc.md"
+"""What the page says of the metrics of operations, above the table of those that all of them have."""
+OF_OPERATIONS = sorted((*MEASURED, DONE, EXPECTED))
+
 
 def families(registry: CollectorRegistry) -> list[tuple[str, str, tuple[str, ...], str]]:
     """Return (name, type, labels, what it is) of each metric of a registry, by name."""
@@ -48,9 +55,14 @@ def families(registry: CollectorRegistry) -> list[tuple[str, str, tuple[str, ...
 
 
 def every() -> list[tuple[str, str, tuple[str, ...], str]]:
-    """Return the metrics of operator, API and workers, those of single objects as well."""
+    """Return the metrics of operator, API, workers and operations, those of single objects as well."""
     registries = (OperatorMetrics(objects=True).registry, ApiMetrics().registry, WorkerMetrics().registry)
-    return [one for registry in registries for one in families(registry)]
+    own = [*map(_own, OF_OPERATIONS), (DROPPED.name, DROPPED.type, DROPPED.labels, DROPPED.about)]
+    return [*own, *(one for registry in registries for one in families(registry))]
+
+
+def _own(kind: Kind) -> tuple[str, str, tuple[str, ...], str]:
+    return kind.name, kind.type, ("dataflow", "operation", *kind.labels), kind.about
 
 
 def series() -> set[str]:
@@ -81,6 +93,8 @@ def page() -> str:
         _table(families(ApiMetrics().registry)),
         "## Of a worker\n",
         _table(families(WorkerMetrics().registry)),
+        COUNTING.read_text(encoding="utf-8").format(metrics=METRICS, series=SERIES),
+        _table(_own(one) for one in OF_OPERATIONS),
         "## Alerts\n",
         "".join(["| alert | severity | says |\n|---|---|---|\n", *map(_alert, alerts())]),
     ]

@@ -78,6 +78,17 @@ def test_metrics_are_served_while_it_runs() -> None:
     )
 
 
+def test_what_workers_have_counted_is_said_with_results(cli: Cli, store: str) -> None:
+    over = ("--backend", store)
+    assert cli("run", "counting_flows:doubling", "--name", "one", "-inumber=3", *over).code == 0
+    assert cli("submit", "counting_flows:doubling", "--name", "two", "-inumber=3", *over).code == 0
+    assert cli("run", "counting_flows:doubling", "--name", "three", "-inumber=3", *over).code == 0
+    result = cli("results", "two", "--wait", "--metrics", "-o", "jsonl", *over)
+    assert (result.code, json.loads(result.out)["context"]) == (0, "two")
+    assert re.search(r"^data flow \w{12}:$", result.err, re.M)
+    assert "  numbers_total{operation=counting_flows:double, kind=odd}: 3\n" in result.err
+
+
 def test_a_port_that_is_taken_is_said(cli: Cli) -> None:
     import socket
 

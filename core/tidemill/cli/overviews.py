@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tidemill.cli.errors import one_line, visible
 from tidemill.formats.values import as_json
+from tidemill.metrics.remaining import shown_seconds
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -58,6 +59,8 @@ def report(overview: Overview) -> dict[str, Any]:
     return {
         "contexts": overview.contexts,
         "workers": overview.workers,
+        "slots": overview.slots,
+        "seconds_left": overview.left,
         "pools": {
             pool: {"ready": overview.ready.get(pool, 0), "processes": overview.serving.get(pool, 0)}
             for pool in sorted({*overview.ready, *overview.serving})
@@ -77,6 +80,8 @@ def _summary(overview: Overview) -> list[str]:
     ready = ", ".join(f"{count} ready in {one_line(pool)}" for pool, count in overview.ready.items() if count)
     first = f"contexts: {contexts['open']} open, {contexts['succeeded']} succeeded, {contexts['failed']} failed; "
     first += f"{overview.workers} worker{'' if overview.workers == 1 else 's'}" + (f"; {ready}" if ready else "")
+    if overview.left is not None:
+        first += f"; about {shown_seconds(overview.left)} left"
     waits = [f"  waiting: {wait.reason}: {wait.many}: {one_line(wait.said)}" for wait in overview.waits()]
     if not overview.whole:
         waits.append(f"  {overview.looked:,} of the open contexts, children too, were looked at one by one, not all")

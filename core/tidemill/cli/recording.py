@@ -19,6 +19,7 @@ from tidemill.cli.errors import one_line, say
 from tidemill.errors import LoadError, TidemillError
 
 if TYPE_CHECKING:
+    from tidemill.metrics.series import Recorder
     from tidemill.orchestrator.running import OrchestratorContext
 
 __all__ = ["Recording", "count_text", "recording_options"]
@@ -125,13 +126,13 @@ def record(octx: OrchestratorContext) -> dict[str, Any]:
     }
 
 
-def count_text(octx: OrchestratorContext) -> list[str]:
+def count_text(recorder: Recorder) -> list[str]:
     """Return a line for each series that operations have counted, those of Tidemill itself left out."""
     from tidemill.metrics.histograms import Histogram
     from tidemill.metrics.naming import OWN
 
     lines = []
-    for each in octx.metrics.plain():
+    for each in recorder.plain():
         if each["name"].startswith(OWN):
             continue
         labels = ", ".join(

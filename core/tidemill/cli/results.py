@@ -11,6 +11,7 @@ import click
 from tidemill.cli import errors
 from tidemill.cli.backend import BACKEND_HELP, backend_options, shared, store
 from tidemill.cli.options import examples, level, paragraphs, set_up_logging, verbosity
+from tidemill.cli.output import Printer, printer
 
 if TYPE_CHECKING:
     from tidemill.backends.redis.backend import RedisBackend
@@ -37,23 +38,26 @@ __all__ = ["Endings", "command"]
 @click.argument("names", nargs=-1, metavar="[NAME]…")
 @click.option("--wait", is_flag=True, help="Wait for the end of those that are open.")
 @click.option("--forget", is_flag=True, help="Delete what has been printed from the store.")
+@click.option("--metrics", is_flag=True,
+    help="Say on standard error what operations of their data flows have counted, in all runs.")  # fmt: skip
 @click.option("-o", "--output", type=click.Choice(["table", "json", "jsonl"]), default="table",
     help="How results are printed: jsonl each at once, json one array, table when all have ended.")  # fmt: skip
 @backend_options(required=True)
 @verbosity
-def command(names: tuple[str, ...], wait: bool, forget: bool, output: str, backend: str, durability: str) -> int:
+def command(
+    names: tuple[str, ...], wait: bool, forget: bool, metrics: bool, output: str, backend: str, durability: str
+) -> int:
     """Print what became of contexts in a store."""
     from tidemill.cli.attended import attended
 
     set_up_logging()
     shared(backend)
-    return attended(_results(list(dict.fromkeys(names)), wait, forget, output, backend, durability))
+    return attended(_results(list(dict.fromkeys(names)), wait, forget, metrics, printer(output), backend, durability))
 
 
-async def _results(names: list[str], wait: bool, forget: bool, output: str, backend: str, durability: str) -> int:
-    from tidemill.cli.output import printer
-
-    out = printer(output)
+async def _results(
+    names: list[str], wait: bool, forget: bool, metrics: bool, out: Printer, backend: str, durability: str
+) -> int:
     async with store(backend, durability) as entered:
         all_of_them = not names
         if all_of_them:
@@ -71,11 +75,26 @@ async def _results(names: list[str], wait: bool, forget: bool, output: str, back
         finally:
             with contextlib.suppress(BrokenPipeError):
                 out.close()
+        if metrics:
+            await _say_metrics(entered, found)
         if forget:
             await entered.endings.forget(found.printed)
         if all_of_them and not names and level() >= 0:
             errors.say("no endings are kept here")
     return found.code(quietly=all_of_them)
+
+
+async def _say_metrics(backend: RedisBackend, found: Endings) -> None:
+    """Say what operations of the data flows have counted whose contexts were printed."""
+    from tidemill.backends.redis.measures import RedisMeasures
+    from tidemill.cli.recording import count_text
+    from tidemill.runtime.measuring import short
+
+    for plan in sorted(found.plans):
+        lines = count_text(await RedisMeasures(backend.client).read(short(plan)))
+        errors.say(f"data flow {short(plan)}{':' if lines else ': nothing was counted'}")
+        for line in lines:
+            errors.say(line)
 
 
 class Endings:

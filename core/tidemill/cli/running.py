@@ -134,7 +134,7 @@ class _Run:
                 if settings.level >= 0:
                     # Cancelled contexts have ended, too, but nothing came out of them.
                     self._summarise(summary(progress, **self.ended, unfinished=len(self.order)))
-                    for line in count_text(octx):
+                    for line in count_text(octx.metrics):
                         errors.say(line)
 
     async def _warn(self, octx: OrchestratorContext) -> None:

@@ -94,10 +94,13 @@ async def _ends(found: Endings, names: list[str], picture: Shown, *, wait: bool)
 async def _look(backend: RedisBackend, names: list[str], found: Endings, picture: Shown, once: bool) -> None:
     """Show what the store is at, again and again."""
     from tidemill.backends.redis.overview import RedisOverview
+    from tidemill.backends.redis.remaining import Remaining
 
-    overview = RedisOverview(backend.client)
+    looking, remaining = RedisOverview(backend.client), Remaining(backend.client)
     while True:
-        picture.show(await overview.look(names=names, plans=sorted(found.plans) if names else []))
+        overview = await looking.look(names=names, plans=sorted(found.plans) if names else [])
+        await remaining.tell(overview)
+        picture.show(overview)
         if once:
             return
         await asyncio.sleep(SECONDS[picture.kind])

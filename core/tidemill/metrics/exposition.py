@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from tidemill.metrics.histograms import Histogram
-from tidemill.metrics.series import Kind, Recorder, Series
+from tidemill.metrics.series import DROPPED, Kind, Recorder, Series
 
 __all__ = ["Exposed", "bounds", "text"]
 
@@ -22,7 +22,6 @@ _BOUNDS = {"seconds": range(-10, 13, 2), "bytes": range(6, 35, 4)}
 """By the unit that a name ends in, the powers of two at which the buckets end that are shown."""
 _OTHERS = range(-10, 21, 3)
 _PLACE = ("dataflow", "operation")
-_DROPPED = Kind("tidemill_metrics_dropped_total", "counter", "What was counted and had no room, by metric")
 
 
 def bounds(name: str) -> list[float]:
@@ -49,7 +48,7 @@ class Exposed(Collector):
                 family = families[one.kind.name] = _family(one.kind)
             _add(family, [scope.dataflow, scope.operation, *one.values], one)
         yield from families.values()
-        dropped = CounterMetricFamily(_DROPPED.name, _DROPPED.about, labels=["metric"])
+        dropped = CounterMetricFamily(DROPPED.name, DROPPED.about, labels=DROPPED.labels)
         for name, many in sorted(self._recorder.dropped.items()):
             dropped.add_metric([name], many)
         yield dropped

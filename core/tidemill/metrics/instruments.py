@@ -14,11 +14,11 @@ from tidemill.metrics.calls import CALL, PROCESS
 from tidemill.metrics.naming import checked
 from tidemill.metrics.series import LONGEST, Kind, Scope
 
-__all__ = ["Counter", "Gauge", "Measure", "counter", "gauge", "histogram", "progress"]
+__all__ = ["DONE", "EXPECTED", "Counter", "Gauge", "Measure", "counter", "gauge", "histogram", "progress"]
 
 _OUTSIDE = PROCESS.scope()
-_DONE = Kind("tidemill_progress_done_total", "counter", "What operations have said they have done")
-_EXPECTED = Kind("tidemill_progress_expected_total", "counter", "What operations have said they have to do")
+DONE = Kind("tidemill_progress_done_total", "counter", "What operations have said they have done")
+EXPECTED = Kind("tidemill_progress_expected_total", "counter", "What operations have said they have to do")
 
 
 def current() -> Scope:
@@ -140,7 +140,7 @@ def progress(done: float, total: float | None = None) -> None:
         before_done, before_total = call.progress or (0, 0)
         now_done, now_total = max(done, before_done), max(total or 0, before_total)
         call.progress = (now_done, now_total)
-        for kind, more in ((_DONE, now_done - before_done), (_EXPECTED, now_total - before_total)):
+        for kind, more in ((DONE, now_done - before_done), (EXPECTED, now_total - before_total)):
             found = scope.series(kind)
             if found is not None:
                 found.value += more

@@ -30,7 +30,9 @@ __all__ = [
 ]
 
 SECONDS = Kind("tidemill_operation_seconds", "histogram", "Seconds of a call of an operation")
-WAIT = Kind("tidemill_operation_wait_seconds", "histogram", "Seconds from when a parameter set was ready to its call")
+WAIT = Kind(
+    "tidemill_operation_wait_seconds", "histogram", "Seconds between ready and leased, of one in eight, in memory"
+)
 CPU = Kind("tidemill_operation_cpu_seconds", "histogram", "Seconds of CPU of a call, in a thread or process")
 MEMORY = Kind("tidemill_operation_memory_bytes", "histogram", "Most bytes of memory of a process while it ran a call")
 OUTPUT = Kind("tidemill_operation_output_bytes", "histogram", "Bytes of what a call gave, where it came as bytes")

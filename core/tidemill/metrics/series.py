@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from tidemill.errors import MetricError, TidemillError, shown
 from tidemill.metrics.histograms import Histogram
 
-__all__ = ["ENOUGH", "METRICS", "OTHER", "SERIES", "Batch", "Kind", "Recorder", "Scope", "Series"]
+__all__ = ["DROPPED", "ENOUGH", "METRICS", "OTHER", "SERIES", "Batch", "Kind", "Recorder", "Scope", "Series"]
 
 METRICS = 200
 """Metrics of a process at most; more are not recorded, but counted."""
@@ -38,6 +38,9 @@ class Kind(NamedTuple):
     type: str
     about: str
     labels: tuple[str, ...] = ()
+
+
+DROPPED = Kind("tidemill_metrics_dropped_total", "counter", "What was counted and had no room, by metric", ("metric",))
 
 
 class Series:

@@ -18,6 +18,7 @@ import msgpack
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.patience import patiently
 from tidemill.networks.backend import Counts
+from tidemill.runtime.pump import SLOTS
 
 __all__ = ["ContextState", "OperationState", "Overview", "RedisOverview", "Wait"]
 
@@ -71,7 +72,8 @@ class Overview:
     much is ready in each pool, ``serving`` how many processes serve it, ``missing`` what is wrong with operations that
     workers of it should have and cannot load, by name, ``held`` how much is leased to each worker, ``beats`` its count
     as it is spelt, also for one that is dead, ``looked`` how many open contexts ``states`` is about; ``whole`` says
-    that those are all that are open.
+    that those are all that are open. ``slots`` is how many calls all processes run at once, ``left`` the seconds until
+    all that is ready and leased is done, None where that cannot be told.
     """
 
     contexts: dict[str, int] = field(default_factory=lambda: {"open": 0, "succeeded": 0, "failed": 0})
@@ -82,6 +84,8 @@ class Overview:
     held: dict[str, int] = field(default_factory=dict)
     beats: dict[str, str] = field(default_factory=dict)
     workers: int = 0
+    slots: int = 0
+    left: float | None = None
     delayed: int = 0
     due: float = 0.0
     states: list[ContextState] = field(default_factory=list)
@@ -200,6 +204,8 @@ class RedisOverview:
                 served = [own]
             if itself.get("missing"):
                 found.missing.setdefault(own, {}).update(itself["missing"])
+            # one that says nothing of that is a process that runs what it has submitted
+            found.slots += int(itself.get("slots", SLOTS)) * int(itself.get("runners", 1)) if served else 0
             for pool in served:
                 found.serving[pool] = found.serving.get(pool, 0) + 1
 
