@@ -22,7 +22,14 @@ DOCS = ROOT / "docs"
 
 NAVIGATION = {
     "Learn": ["docs/start.md", "docs/concepts.md", "docs/tutorial/index.md", "docs/operations.md", "docs/migrating.md"],
-    "Use": ["docs/serving.md", "docs/running.md", "docs/api.md", "docs/runbooks.md", "docs/misbehaviour.md"],
+    "Use": [
+        "docs/serving.md",
+        "docs/running.md",
+        "docs/estimates.md",
+        "docs/api.md",
+        "docs/runbooks.md",
+        "docs/misbehaviour.md",
+    ],
     "Look up": [
         "docs/reference/api.md",
         "docs/reference/cli.md",
