@@ -51,15 +51,16 @@ class Processes:
         [log] = self.folder.glob(f"*-{len(self.started) - 1}.log")
         return log.read_text()
 
-    def operator(self) -> "subprocess.Popen[bytes]":
-        """Start an operator for the namespace."""
+    def operator(self, **whose: Any) -> "subprocess.Popen[bytes]":
+        """Start an operator for the namespace, or for ``whose``."""
         kubeconfig = self.api.environment["KUBECONFIG"]
-        place = {"namespaces": self.namespace, "namespace": self.namespace, "kubeconfig": kubeconfig}
+        place = {"namespace": self.namespace, "kubeconfig": kubeconfig, **(whose or {"namespaces": self.namespace})}
         return self.start("tidemill_operator", lease=3, **place)
 
-    def worker(self, pool: str = "words.default") -> "subprocess.Popen[bytes]":
+    def worker(self, pool: str = "words.default", namespace: str = "", **settings: Any) -> "subprocess.Popen[bytes]":
         """Start a worker."""
-        return self.start("tidemill_worker", prefix=f"tm-{self.namespace}", pool=pool, runners=1, lease=5)
+        prefix = f"tm-{namespace or self.namespace}"
+        return self.start("tidemill_worker", prefix=prefix, pool=pool, runners=1, lease=5, **settings)
 
     def apply(self, body: dict[str, Any]) -> None:
         """Apply an object, as a person would."""
@@ -163,3 +164,36 @@ def test_an_object_that_nests_thousands_deep_hurts_nobody(processes: Processes) 
     assert operator.poll() is None
     assert processes.get("df", "words")["metadata"]["finalizers"] == [CLEANUP]
     processes.api.must("delete", "df/deep", "-n", processes.namespace, "--timeout=60s")
+
+
+def test_one_operator_for_all_namespaces_keeps_them_apart(processes: Processes, api: ControlPlane) -> None:
+    processes.operator(clusterwide="true")
+    with api.namespace() as other:
+        flows = {processes.namespace: ["tide"], other: ["sluice"]}
+        for namespace, words in flows.items():
+            processes.worker(namespace=namespace)
+            processes.apply(dataflow(namespace, inputs={"one": words}))
+        for namespace, (word,) in flows.items():
+            processes.namespace = namespace
+            processes.ended("df", "words")
+            [result] = processes.get("df", "words")["status"]["results"]
+            assert result["result"] == {"length": [len(word)]}
+        api.must("delete", "df/words", "-n", other, "--timeout=60s")
+
+
+def test_a_job_is_taken_by_the_api_server_and_goes_with_its_data_flow(processes: Processes) -> None:
+    processes.operator()
+    body = dataflow(processes.namespace, inputs={"one": ["tide"]})
+    body["spec"]["pools"] = [{"name": "default", "kind": "Job", "maxReplicas": 1}]
+    processes.apply(body)
+    processes.until(lambda: processes.get("job", "words-default-0"), "there is a Job")
+    for _ in range(2):  # the operation, and the one of the results; there is no node that would run pods
+        process = processes.worker(once="true", name="words-default-0-abcde")
+        processes.until(lambda ended=process: ended.poll() is not None, "a worker for one parameter set has ended")
+        assert process.returncode == 0
+    processes.ended("df", "words")
+    assert processes.get("df", "words")["status"]["pools"][0]["kind"] == "Job"
+    said = processes.api.kubectl("scale", "df/words", "-n", processes.namespace, "--replicas=3")
+    assert "spec.replicas fixes the workers of the pool default" in said.said
+    processes.api.must("delete", "df/words", "-n", processes.namespace, "--timeout=60s")
+    processes.until(lambda: not processes.get("job", "words-default-0"), "its Job is gone")
