@@ -21,7 +21,14 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 
 NAVIGATION = {
-    "Learn": ["docs/start.md", "docs/concepts.md", "docs/tutorial/index.md", "docs/operations.md", "docs/migrating.md"],
+    "Learn": [
+        "docs/start.md",
+        "docs/concepts.md",
+        "docs/tutorial/index.md",
+        "docs/operations.md",
+        "docs/estimates.md",
+        "docs/migrating.md",
+    ],
     "Use": [
         "docs/serving.md",
         "docs/running.md",

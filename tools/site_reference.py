@@ -23,8 +23,15 @@ SECTIONS = {
     "Data flows": ("model.dataflow", "model.definition", "model.input", "model.flow", "model.parameters"),
     "Operations": ("runtime.decorator", "runtime.find", "model.operation", "runtime.implementation", "runtime.config"),
     "Operations that come with it": ("operation.output", "operation.dataflow", "operation.remap"),
-    "Running": ("orchestrator.run", "orchestrator.memory", "orchestrator.redis", "orchestrator.outcome"),
+    "Running": (
+        "orchestrator.run",
+        "orchestrator.memory",
+        "orchestrator.redis",
+        "orchestrator.kubernetes",
+        "orchestrator.outcome",
+    ),
     "Contexts and limits": ("model.context", "model.limits"),
+    "Estimates": ("metrics.estimate",),
     "Files and plans": ("formats.load", "plan.compile"),
 }
 """The sections of the page, and the modules whose public names they have. What no section has comes after them."""
@@ -48,7 +55,7 @@ def python() -> str:
     homes.pop("errors")  # a page of their own
     parts = []
     for title, modules in SECTIONS.items():
-        names = [name for module in modules for name in homes.pop(module)]
+        names = [name for module in modules for name in homes.pop(module, ())]
         parts.append(_section(title, names))
     if homes:
         parts.append(_section("More", [name for names in homes.values() for name in names]))

@@ -28,6 +28,12 @@ site is not part of it. From rung 4 on each file is packed by gzip, a process fo
 time there. `make tutorial` measures on your machine.
 """
 
+ON_A_CLUSTER = """
+The rung "kubernetes" was measured on a cluster of one node on the same machine, where store and operator ran before, as
+the site did; its time begins with applying the data flow. Time and memory of pods are part of it: of two workers, and
+of what store and operator have used meanwhile.
+"""
+
 PLOTS = {
     "seconds": "Time over the number of requests",
     "memory": "Memory over the number of requests",
@@ -48,7 +54,7 @@ def rows() -> list[Row]:
 
 def page(found: Sequence[Row]) -> str:
     """Return the text of the page."""
-    parts = [BEGINNING]
+    parts = [BEGINNING + (ON_A_CLUSTER if any(row["rung"] == "kubernetes" for row in found) else "")]
     for latency in sorted({row["latency"] for row in found}):
         counts = sorted({row["requests"] for row in found if row["latency"] == latency})
         head = "".join(f" {count} |" for count in counts)

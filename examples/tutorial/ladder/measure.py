@@ -112,7 +112,9 @@ def measure(rung: str, requests: int, latency: float, site: str, workers: int = 
     environment = {**os.environ, "PYTHONPATH": str(FOLDER)}
     command = [sys.executable, str(FOLDER / (RUNGS | ON_A_CLUSTER)[rung]), f"--requests={requests}"]
     if rung in ON_A_CLUSTER:
-        subprocess.run([*command, "--prepare", f"--latency={latency}"], env=environment, stdout=sys.stderr, check=True)
+        subprocess.run(
+            [*command, "--prepare", f"--latency={latency}"], env=environment, stdout=subprocess.DEVNULL, check=True
+        )
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     with subprocess.Popen(
         [*command, f"--site={site}", f"--workers={workers}"], stdout=subprocess.PIPE, text=True, env=environment
