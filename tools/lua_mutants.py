@@ -41,7 +41,7 @@ ALL = (
         f"backends/redis/test_{name}"
         for name in (
             *("leases", "verbs", "turns", "endings", "blobs", "races", "overview", "bounds"),
-            *("groups", "staging", "corruption"),
+            *("groups", "staging", "corruption", "ahead"),
         )
     ),
     "contract/test_fixpoint",

@@ -17,6 +17,10 @@ __all__ = ["flow_of", "pools_of"]
 Thing = TypeVar("Thing")
 
 NAMES = "ABCDE"
+CHAIN = "FGHI"
+"""What operations give that follow each other for certain."""
+SALT = 82
+"""Says which data flows have such a chain."""
 POOLS = ("default", "far")
 MOST = 60
 """Parameter sets that a context may come to."""
@@ -80,17 +84,38 @@ class _Maker:
             self.ops.append(
                 self.operation(f"{self.below}o{at}", Stage.CLEANUP if self.chance(10) else Stage.PROCESSING)
             )
+        chain = self.chain()
         if checked:
             rule = Rule(rng.randint(0, 3), (1,), gaps=frozenset(self.some(range(4), 0, 1)))
             self.ops.append(
                 Op(f"{self.below}v", (Param("p0", checked, ()),), (("x", checked),), validator=True, rule=rule)
             )
-        self.ops = [self.wired(op) for op in self.ops]
+        self.ops = [self.wired(op) for op in self.ops] + chain
         self.ops += [self.reader(at) for at in range(rng.randint(1, 2))]
         many = rng.randint(1, 3) if self.depth == 0 else 0
         given = tuple(self.seeds(f"c{at}u", 2, 6) for at in range(many))
         seed = self.seeds("f", 1, 2) if self.chance(20) else ()
+        definitions += tuple(Defined(name) for name in CHAIN[: len(chain)])
         return Flow(definitions, tuple(self.ops), self.chance(40), seed, given)
+
+    def chain(self) -> list[Op]:
+        """Return operations of which each is certain to follow from the one before, so that they may be run ahead; it
+        draws from what is there, and so changes nothing where there is none."""
+        rng = Random(f"{SALT} {self.ops}")
+        if self.locks or self.depth or rng.randrange(100) < 40:
+            return []
+        pool, taken, made = rng.choice(self.pools), rng.choice(self.names), list[Op]()
+        sources: tuple[Source, ...] = (Source("seed"),)
+        for at, given in enumerate(CHAIN[: rng.randint(2, len(CHAIN))]):
+            rule = Rule(
+                rng.randint(0, 3), (1,), frozenset(rng.sample(range(4), rng.randint(0, 1))),
+                frozenset([rng.randrange(4)]) if rng.randrange(100) < 15 else frozenset(),
+            )  # fmt: skip
+            again = rng.randint(2, 3) if rng.randrange(100) < 30 else 0
+            params = (Param("p0", taken, sources),)
+            made.append(Op(f"z{at}", params, (("x", given),), retry=again, pool=pool, rule=rule))
+            taken, sources = given, (Source((f"z{at}", "x")),)
+        return made
 
     def seeds(self, prefix: str, least: int, most: int) -> tuple[Seed, ...]:
         rng = self.rng

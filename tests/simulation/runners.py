@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from tests.contract.driver import identify
 from tests.contract.fixpoint import child_seeds
 from tests.contract.flows import Behaviour, Flow, Op, behave, inputs_of, number_of
+from tests.simulation.ahead import lies_about, run_on
 from tests.simulation.schedule import Process, Schedule, again
 from tests.simulation.truth import Truth
 from tidemill.backends.redis.backend import RedisBackend
@@ -70,6 +71,8 @@ class Runner:
         self.name = name
         self.jobs: list[Job] = []
         self.old: list[tuple[ParameterSet, int]] = []
+        self.ahead: dict[int, Job] = {}
+        self.luck = Random(name)  # of its own: what numbers meant before there was running ahead they mean now
         self.draining = False
 
     async def run(self) -> None:
@@ -84,15 +87,41 @@ class Runner:
             try:
                 leased, due = await again(lambda: network.exchange(self.name, said, want, nonce))  # noqa: B023
             except Fenced:
+                self._owned(reports)
                 words -= 1
                 if words == 0:
                     return
                 continue
             self.jobs = [job for job in self.jobs if job.reports and job.one.state != DROPPED]
+            self._owned(reports)
             for one in leased:
                 self.jobs.append(Job(one, one.leases, await self._reports(one)))
+                await self._run_ahead(self.jobs[-1])
             if not self.jobs and len(leased) < want:
                 await self._idle(due)
+
+    async def _run_ahead(self, job: Job) -> None:
+        """Run on from what a lease has come to, or say that more was run than was."""
+        network, faults = self.backend.implementations, self.world.schedule.faults
+        (said, *more) = job.reports
+        if more or not isinstance(said, Completed) or job.one.operation.stage is not Stage.PROCESSING:
+            return
+        if self.world.trouble and self.luck.random() < 0.1:
+            faults["evil ahead"] += lies_about(said, network, self.luck, EVIL)
+            return
+        rest = await run_on(said, network, self._reports, self.luck)
+        faults["ran ahead"] += len(said.ahead)
+        if rest is not None:
+            self.ahead[id(said)] = Job(rest[0], 0, rest[1])
+
+    def _owned(self, reports: Sequence[Report]) -> None:
+        """Go on with what ran ahead and has been leased with a report, and with nothing else of that."""
+        for report in reports:
+            job = self.ahead.pop(id(report), None)
+            if job is not None and job.one.worker is not None:
+                job.lease = job.one.leases
+                self.jobs.append(job)
+                self.world.schedule.faults["leased as it ran"] += 1
 
     async def _idle(self, due: float | None) -> None:
         schedule = self.world.schedule
@@ -135,7 +164,12 @@ class Runner:
             return Failed(lied, failure(one, "evil"), lease)
         if kind == 1 and one.operation.stage is not Stage.OUTPUT:
             return Emitted(lied, one.emitted, outputs, lease)
-        return Completed(lied, outputs, (), lease)
+        said = Completed(lied, outputs, (), lease)
+        if one.operation.stage is Stage.PROCESSING and self.luck.random() < 0.5:
+            said.ahead = [Completed(lied, outputs)]
+            if not all(self.backend.implementations.seal(one) for one in (said, said.ahead[0])):  # type: ignore[arg-type]
+                said.ahead = []
+        return said
 
     # -- what operations do -----------------------------------------------------------------------------------------
 
@@ -150,7 +184,7 @@ class Runner:
             CorruptValue
         ) as error:  # its context is gone by now, and nobody will want to hear this; else it is a fault
             return [Failed(one, failure(one, error.message))]
-        if not self.world.trouble:
+        if not self.world.trouble or not reports:
             return reports
         if op.retry > one.tries + 1 and rng.random() < 0.3:
             reports[rng.randrange(len(reports)) :] = [Failed(one, failure(one, "flaky"))]
@@ -164,6 +198,8 @@ class Runner:
         return reports
 
     async def _done(self, flow: Flow, op: Op, one: ParameterSet) -> list[Report]:
+        if op.rule.child is not None and one.worker is None:
+            return []  # its inputs have no numbers yet
         values = tuple(one.arguments()[param.name] for param in op.params)
         if op.stage is Stage.OUTPUT:
             if behave(op, values).failed:

@@ -19,6 +19,9 @@ __all__ = ["Granted", "Truth"]
 
 PACKED = 0x80
 Key = tuple[str, str]
+Steps = tuple[str, list[tuple[int, int]]]
+"""What was run ahead of the lease of a parameter set: one after the other, the channel that it follows from and the
+operation."""
 
 
 @dataclass
@@ -71,6 +74,7 @@ class Truth:
         self.saved = 0
         self.poisoned: set[str] = set()
         self.raw: dict[str, bytes] = {}
+        self.ahead: dict[str, list[Steps]] = {}
         self._workers: set[str] = set()
         self._beats: dict[str, int] = {}
         self._alone: set[str] = set()
@@ -143,8 +147,24 @@ class Truth:
             self._said(runner, "has to publish a plan again")
             return
         self._said(runner, "says", [one[0].decode() for one in request[2]], "gets", [one[4] for one in answer[0]])
+        for report in request[2]:
+            if len(report) > 7:
+                self._ahead(*report[1:3], report[4], report[7])
         for said in answer[0]:
             self._grant(runner, said)
+        for context, first, identity, lease, _ in answer[4]:
+            name = self.books.sets[context.decode(), first.decode()].name.encode()
+            op = int(identity.partition(b":")[0])
+            self._grant(runner, [name, context, b"", op, identity, lease, 0, 0, 0, [], (), b""])
+
+    def _ahead(self, context: bytes, identity: bytes, given: list[Any], ahead: list[list[Any]]) -> None:
+        steps: list[tuple[int, int]] = []
+        for op, *more in ahead:
+            if len(given) != 1:
+                break  # it is not so, and refused
+            steps.append((given[0][0], op))
+            (given,) = more or ([],)
+        self.ahead.setdefault(context.decode(), []).append((identity.decode(), steps))
 
     def _grant(self, runner: str, said: list[Any]) -> None:
         name, context, _, op, identity, lease, _, tries, lost, *_, endings, _ = said

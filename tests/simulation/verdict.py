@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -85,7 +87,8 @@ def _seen(world: World, name: str, ending: Ending, raw: bytes | None) -> Seen:
     said: Any = msgpack.unpackb(raw or world.truth.raw[name], raw=True, strict_map_key=False)
     records = iter(ending.lineage())
     ids = [next(records).id if item[0] != 0 else "default" for item in said[8]]
-    operations = world.plan_of(world.flow_of(name)).operations
+    plan = world.plan_of(world.flow_of(name))
+    operations, follows = plan.operations, world.wired[plan.digest].follows
     mine = [one for one in world.truth.books.sets.values() if one.name == name]
     last = max((int(one.context) for one in mine), default=0)  # a further try of the parent opens a child anew
     for one in mine:
@@ -93,7 +96,24 @@ def _seen(world: World, name: str, ending: Ending, raw: bytes | None) -> Seen:
             numbers = [int(number) for number in one.id.split(":")[1:]]
             who = parameter_set_id(name, operations[one.op], [ids[number] for number in numbers])
             found.sets[who] += one.leases
+    for identity, steps in world.truth.ahead.get(str(last), ()):
+        true = takewhile(lambda step: follows.get(step[0]) is operations[step[1]], steps)
+        for numbers, op in _run_ahead(identity, true, said[8]):
+            who = parameter_set_id(name, operations[op], [ids[number] for number in numbers])
+            found.sets[who] = max(1, found.sets[who])  # if it was not taken, what it has made is missing
     return found
+
+
+def _run_ahead(identity: str, steps: Iterable[tuple[int, int]], items: Any) -> Iterator[tuple[list[int], int]]:
+    """Yield the inputs and the operation of what was run ahead of a parameter set, as far as its inputs were made."""
+    numbers = [int(number) for number in identity.split(":")[1:]]
+    made = {(item[0], tuple(item[1])): number for number, item in enumerate(items) if isinstance(item[0], int)}
+    for channel, op in steps:
+        number = made.get((channel, tuple(numbers)))
+        if number is None:
+            return
+        numbers = [number]
+        yield numbers, op
 
 
 def _left(wire: Wire, tag: str) -> None:

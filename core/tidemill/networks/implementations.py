@@ -8,7 +8,7 @@ moved on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tidemill.engine.parameters import ParameterSet
@@ -33,12 +33,18 @@ __all__ = [
 
 @dataclass(slots=True)
 class Completed:
-    """The operation has returned this mapping (or None). ``notes`` are remarks for the record of the run."""
+    """The operation has returned this mapping (or None). ``notes`` are remarks for the record of the run.
+
+    ``ahead`` is what was run without a lease, each over the outputs of the one before: how it was completed, or, as the
+    last, a parameter set that still runs. ``said`` is what a network has worked out of the report before it is sent.
+    """
 
     parameter_set: ParameterSet
     returned: Any
     notes: Sequence[str] = ()
     lease: int = 0
+    ahead: list[Completed | ParameterSet] = field(default_factory=list)
+    said: Any = None
 
 
 @dataclass(slots=True)
@@ -130,8 +136,17 @@ class RemoteNetwork(Protocol):
         is due (None: there is none).
 
         A call whose reply is lost is repeated, with the same ``nonce``, until the store has answered: it gets the same
-        answer, and nothing is settled twice. Raises `Fenced`.
+        answer, and nothing is settled twice. What a report says to run still, ahead of its lease, has a `worker` and
+        the number of its lease afterwards; where it has not, it is not to go on. Raises `Fenced`.
         """
+        ...
+
+    def seal(self, report: Completed) -> bool:
+        """Work out what is sent of a report; say whether that is what was returned, and not that it cannot be taken."""
+        ...
+
+    def following(self, report: Completed) -> ParameterSet | None:
+        """Return the parameter set that a report, sealed, is certain to make, which may be run ahead of a lease."""
         ...
 
     async def rung(self, worker: str) -> bool:

@@ -12,6 +12,7 @@ import asyncio
 import itertools
 import logging
 import secrets
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import cast
@@ -21,8 +22,9 @@ from tidemill.errors import TidemillError
 from tidemill.metrics.series import Recorder
 from tidemill.model.operation import Stage
 from tidemill.networks.backend import Backend
-from tidemill.networks.implementations import Emitted, Failed, Fenced, Released, RemoteNetwork, Report
+from tidemill.networks.implementations import Completed, Emitted, Failed, Fenced, Released, RemoteNetwork, Report
 from tidemill.networks.inputs import InputNetwork
+from tidemill.runtime.ahead import Ahead
 from tidemill.runtime.calls import GRACE, Caller, running_in
 from tidemill.runtime.failures import failure_of
 from tidemill.runtime.measuring import meter_of
@@ -85,6 +87,7 @@ class Pump:
         self._bell: asyncio.Task[None] | None = None
         self._implementations = implementations
         self._watched = 0
+        self._ahead = Ahead(network, implementations, self._start)
         self._nonces = (secrets.token_bytes(8), itertools.count())
         self._watch = LoopWatch((), running_in)
         self._caller.noticed = self._watch.noticed
@@ -125,27 +128,28 @@ class Pump:
 
     async def _exchange(self) -> float | None:
         """Report what there is, start what comes back, and return the seconds until something else is due."""
-        batch, self._reports = self._reports[:BATCH], self._reports[BATCH:]
+        batch = self._batch()
         room = self.slots if self.left is None else min(self.slots, self.left)
         want = 0 if self._stopping or self.paused else min(BATCH, max(0, room - len(self._running)))
         reports = [report for report, _ in batch]
+        self._ahead.sends(reports)
         try:
             leased, due = await self._network.exchange(self.runner, reports, want, self._nonce())
         except Fenced:
             for _, heard in batch:
                 if heard is not None:
                     heard.cancel()
+            self._hear()
             raise
         self.trips += 1
         for report, heard in batch:
-            self.counts[type(report).__name__.lower()] += 1
+            self.counts[type(report).__name__.lower()] += 1 + _besides(report)
             if heard is not None and not heard.done():
                 heard.set_result(None)
         self._know()
+        self._hear()
         for parameter_set in leased:
-            task = asyncio.create_task(self._call(parameter_set))
-            self._running[task] = parameter_set
-            task.add_done_callback(self._ended)
+            self._start(parameter_set)
         if self.left is not None:
             self.left -= len(leased)
             self._stopping = self._stopping or not self.left
@@ -153,6 +157,25 @@ class Pump:
         if len(leased) < want and self._bell is None:
             self._bell = asyncio.create_task(self._listen())
         return due
+
+    def _batch(self) -> list[tuple[Report, asyncio.Future[None] | None]]:
+        """Take as many reports as one call brings."""
+        many = sets = 0
+        while many < len(self._reports) and sets < BATCH:
+            sets += 1 + _besides(self._reports[many][0]) // 2  # one that was run ahead costs half as much
+            many += 1
+        batch, self._reports = self._reports[:many], self._reports[many:]
+        return batch
+
+    def _hear(self) -> None:
+        """Go on with what was run ahead of its lease and is leased now, and end what is not."""
+        for one, report in self._ahead.answered():
+            if report is not None:
+                self._say(one, report)
+            else:
+                for task in [task for task, running in self._running.items() if running is one]:
+                    self._dropped.add(one)
+                    task.cancel()
 
     def _nonce(self) -> bytes:
         """Return what nobody has said before: to ask the system for as much each time costs more than a call does."""
@@ -194,7 +217,10 @@ class Pump:
             self._sleep = None
             if timer is not None:
                 timer.cancel()
-        await asyncio.sleep(0)  # what ends in the same turn of the loop is reported with it
+        steps = -1
+        while steps != self._ahead.steps:  # what ends in the same turn, or is run ahead, is reported with it
+            steps = self._ahead.steps
+            await asyncio.sleep(0)
 
     def again(self) -> None:
         """Call the store, to hear what has become of this runner."""
@@ -216,8 +242,13 @@ class Pump:
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
+    def _start(self, parameter_set: ParameterSet) -> None:
+        task = asyncio.create_task(self._call(parameter_set))
+        self._running[task] = parameter_set
+        task.add_done_callback(self._ended)
+
     async def _call(self, parameter_set: ParameterSet) -> None:
-        lease = parameter_set.leases
+        began = time.monotonic()
         try:
             report = await self._caller.call(parameter_set)
         except asyncio.CancelledError as error:  # by `_cancel`, or by the operation itself
@@ -228,17 +259,25 @@ class Pump:
         except TidemillError as error:  # there is no code for it here
             report = Failed(parameter_set, failure_of(parameter_set, error))
         if report is not None:
-            report.lease = lease
-            self._reports.append((report, None))
+            self._say(parameter_set, report, began)
+
+    def _say(self, one: ParameterSet, report: Report, began: float | None = None) -> None:
+        """Have a report sent, and run ahead from what was called at ``began``."""
+        if self._ahead.has(one):
+            self._ahead.ended(one, report)
+            return
+        report.lease = one.leases
+        self._reports.append((report, None))
+        free = not (self._stopping or self.paused) and self.left is None
+        if began is not None and free and isinstance(report, Completed):
+            self._ahead.begin(report, began)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         one = self._running.pop(task, None)
         if one is not None and one in self._dropped:
             self._dropped.discard(one)
             if task.cancelled():  # before it began
-                report = Released(one)
-                report.lease = one.leases
-                self._reports.append((report, None))
+                self._say(one, Released(one))
         if not task.cancelled() and task.exception() is not None:
             self._crash = task.exception()
         self._wake()
@@ -291,3 +330,8 @@ class Pump:
             task.remove_done_callback(self._ended)
             self._running.pop(task)
         self._wake()
+
+
+def _besides(report: Report) -> int:
+    """Return how many parameter sets a report has completed besides its own."""
+    return len([one for one in report.ahead if isinstance(one, Completed)]) if isinstance(report, Completed) else 0

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import msgpack
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
+from tidemill.backends.redis.ahead import following, own_what_runs, with_ahead
 from tidemill.backends.redis.bells import Bells
 from tidemill.backends.redis.blobs import Reference, is_reference
 from tidemill.backends.redis.client import Client
@@ -163,9 +164,11 @@ class RedisOperationImplementationNetwork:
         With a ``nonce`` that was never used before, a call whose reply was lost is repeated: the same nonce gets the
         same answer, and nothing is settled twice. Raises `Fenced`.
         """
-        leased, wait, gone, self._epochs[worker] = await self._asked(worker, reports, want, nonce)
+        leased, wait, gone, self._epochs[worker], claimed = await self._asked(worker, reports, want, nonce)
         for at in gone:
             reports[at].parameter_set.state = DROPPED
+        if claimed:
+            own_what_runs(reports, claimed)
         unknown = await self._unknown(leased)
         has = await self._with_blobs(leased)
         found, seconds = [], float(wait)
@@ -276,9 +279,20 @@ class RedisOperationImplementationNetwork:
 
     # -- reports ----------------------------------------------------------------------------------------------------
 
+    def seal(self, report: Completed) -> bool:
+        """Work out what is sent of a report; say whether that is what was returned, and not that it cannot be taken."""
+        report.said = self._report(report)
+        return bool(report.said[0] == "completed")
+
+    def following(self, report: Completed) -> ParameterSet | None:
+        """Return the parameter set that a report, sealed, is certain to make, which may be run ahead of a lease."""
+        return following(report)
+
     def _report(self, report: Report) -> list[Any]:
         one = report.parameter_set
         head = [one.context.id, one.worker, report.lease]
+        if isinstance(report, Completed) and report.said is not None:
+            return with_ahead(report, head)
         try:
             return self._said(report, head)
         except (Refused, Unencodable) as error:

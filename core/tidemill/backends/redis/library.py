@@ -47,6 +47,7 @@ FILES = (
     "opening",
     "settle",
     "reports",
+    "ahead",
     "runners",
     "contexts",
     "staging",

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgpack
 
+from tidemill.backends.redis.ahead import leads_on
 from tidemill.backends.redis.codec import Unencodable, encode
 from tidemill.engine.defaults import leads_to
 from tidemill.engine.intake import Offer, checked
@@ -82,6 +83,7 @@ class Wired:
         self.aliases = self._validated()
         for validator in [channel.validator for channel in self.listed if channel.validator is not None]:
             self._add(validator)
+        self.follows = self._follows()
 
     # -- numbers --------------------------------------------------------------------------------------------------
 
@@ -158,7 +160,7 @@ class Wired:
                 op.index for op in plan.operations if op.stage is Stage.PROCESSING and not op.gate and not op.parameters
             ],
             "has_defaults": any(p.has_default for op in plan.operations for p in op.parameters),
-            "has_locks": any(self._may_lock(name) for name in {*plan.definitions, *(name for _, name in self.given)}),
+            "has_locks": self._has_locks,
             "by_origin": self._by_origin(),
             "seeds": [self.offer(offer, bytes) for offer in self.check(plan.seed, {}, 0)],
             "limits": {
@@ -236,9 +238,17 @@ class Wired:
             },
         }
 
-    def _may_lock(self, name: str) -> bool:
-        known = self.plan.definitions.get(name)
-        return known is None or known.lock
+    @cached_property
+    def _has_locks(self) -> bool:
+        names = {*self.plan.definitions, *(name for _, name in self.given)}
+        known = [self.plan.definitions.get(name) for name in names]
+        return any(one is None or one.lock for one in known)
+
+    def _follows(self) -> dict[int, PlannedOperation]:
+        """Return the operation that an input of a channel is certain to make one parameter set of, and of no other, so
+        that a runner may run it ahead: whether anything else has a say is known before."""
+        found = {self._number[id(channel)]: leads_on(channel) for channel in self.listed if not self._has_locks}
+        return {number: operation for number, operation in found.items() if operation is not None}
 
     def _channel(self, channel: Channel) -> dict[str, Any]:
         number = self._number[id(channel)]
@@ -253,6 +263,7 @@ class Wired:
             "dedupe": channel.definition.dedupe is not None,
             "validator": 0 if channel.validator is None else self._number[id(channel.validator)],
             "alias": self.aliases.get(number, False),
+            "ahead": self.follows[number].index if number in self.follows else False,
             "awaited": [list(place) for place in channel.awaited],
             "targets": [
                 [target.index, target.plain, [[index, _paths(paths)] for index, paths in target.parameters]]

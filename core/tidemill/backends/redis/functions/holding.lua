@@ -15,6 +15,10 @@ function P.hold_nothing() held = {} end  -- what a call that broke off has noted
 function P.hold(c, r, lease)
   local sets = held[r.worker] or {}
   held[r.worker] = sets
+  if not lease and r.new then  -- it was leased in this call
+    sets[c.id .. ' ' .. r.id] = nil
+    return
+  end
   local limited = lease and c.p.ops[r.op + 1].concurrency > 0
   sets[c.id .. ' ' .. r.id] = limited and string.format('%.0f ', lease) .. c.plan or lease
 end

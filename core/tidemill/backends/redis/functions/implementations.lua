@@ -20,6 +20,7 @@ function P.begin()
   fresh = {}
   P.count_nothing()
   P.hold_nothing()
+  P.claims_nothing()
   S.tell_nothing()
   B.begin()
   G.begin()

@@ -5,7 +5,7 @@
 --
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: P.said, P.lease, P.holds, P.leave
+-- Returns: P.said, P.leased, P.lease, P.holds, P.leave
 
 local TURNS = 8           -- parameter sets of one context that go out at once as they become ready, before others have their turn
 local ENTRIES = 384       -- entries that one call takes off a list, where most are of contexts that have failed
@@ -20,13 +20,12 @@ function P.said(c, r)
   return { c.name, c.id, c.plan, op, r.id, r.leases, r.emitted, r.tries, r.lost, numbers, values, r.waiting, r.endings, seen }
 end
 
-local function leased(c, r, worker)
+function P.leased(c, r, worker)
   r.state, r.worker, r.leases = 'leased', worker, W.next_number(r.leases)
   R.keep(c, r)
   c.leased, c.backlog, c.dirty = c.leased + 1, c.backlog - 1, true
   P.count(c, r.op, 'leased')
   P.hold(c, r, r.leases)
-  return P.said(c, r)
 end
 
 local function lease_known(id, set, plan, worker, out, turns)
@@ -48,7 +47,8 @@ local function lease_known(id, set, plan, worker, out, turns)
     P.freed(c.plan, op)
     return
   end
-  out[#out + 1] = leased(c, r, worker)
+  P.leased(c, r, worker)
+  out[#out + 1] = P.said(c, r)
   if M.thirsty(c) then S.guarded(c, function() M.expand(c) end) end
 end
 

@@ -92,10 +92,14 @@ end
 local function settle(worker, report, now)
   local c = context(report[2], 'p' .. report[3])
   local r = P.holds(c, report[3], worker, report[4])
-  if r then KIND[report[1]](c, r, report[5], report[6], report[7], now) end
+  if r and report[8] then
+    P.go_on(c, r, report, worker, now)
+  elseif r then
+    KIND[report[1]](c, r, report[5], report[6], report[7], now)
+  end
 end
 
--- report: {kind, context, parameter set, lease, …}
+-- report: {kind, context, parameter set, lease, …}; for what one that was completed may bring besides see ahead
 function P.settle(worker, report, now)
   if report[2] and report[3] then
     S.sound(report[2], settle, worker, report, now)

@@ -36,17 +36,17 @@ function W.repeated(runner, nonce)
   if not raw then return nil end
   local last, out = cmsgpack.unpack(raw), {}
   if last[1] ~= nonce then return nil end
-  for at = 2, #last, 3 do
+  for at = 3, #last, 3 do
     local c = context(last[at], 'p' .. last[at + 1])
     local r = c and R.record(c, last[at + 1])
     if r and r.state == 'leased' and r.worker == runner and r.leases == last[at + 2] then out[#out + 1] = P.said(c, r) end
   end
-  return out
+  return out, false, last[2]
 end
 
-function W.remember(runner, nonce, out)
+function W.remember(runner, nonce, out, claims)
   if nonce == '' then return end
-  local last = { nonce }
+  local last = { nonce, claims }
   for _, said in ipairs(out) do last[#last + 1], last[#last + 2], last[#last + 3] = said[2], said[5], said[6] end
   redis.call('SET', key('last', runner), cmsgpack.pack(last))
 end

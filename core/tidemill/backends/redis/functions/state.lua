@@ -102,9 +102,9 @@ local function get(c, field)
 end
 
 local function drop(c, field)
-  c.set[field], c.read[field] = nil, false
-  c.gone[#c.gone + 1] = field
-  c.dirty = true
+  local was = c.set[field]
+  c.set[field], c.read[field], c.dirty = nil, false, true
+  if type(was) ~= 'table' or not was.new then c.gone[#c.gone + 1] = field end  -- what is made in this call is not stored yet
 end
 
 local function forget(c)

@@ -23,23 +23,24 @@ local function lacks_plans(reports)
 end
 
 -- cycle: {runner, pool, reports, want, now, nonce, the epoch that it knows or -1} -> {{leased…}, seconds until the next delayed one
--- or -1, the numbers of the reports whose generators have lost their leases, the epoch}, or 'FENCED': the runner is held to be
--- dead, or what it holds is of an epoch before. The same nonce again: the same answer, and nothing is settled again. 'PLAN':
--- nothing was done, as the plan of a child is not known (publish it first).
+-- or -1, the numbers of the reports whose generators have lost their leases, the epoch, what it runs ahead and is leased now (see
+-- `ahead`)}, or 'FENCED': the runner is held to be dead, or what it holds is of an epoch before. The same nonce again: the same
+-- answer, and nothing is settled again. 'PLAN': nothing was done, as the plan of a child is not known (publish it first).
 local function cycle(a)
   local knows = a[7] or -1
   if (knows >= 0 and knows ~= W.epoch()) or not W.alive(a[1], a[2]) then
     redis.call('INCRBY', key('refused'), #a[3])
     return 'FENCED'
   end
-  local out, more = W.repeated(a[1], a[6])
+  local out, more, claims = W.repeated(a[1], a[6])
   if not out then
     if lacks_plans(a[3]) then return 'PLAN' end
     if X.work() > 0 then K.pushed = true end
     P.due(a[5])
     for _, report in ipairs(a[3]) do P.settle(a[1], report, a[5]) end
     out, more = P.lease(a[1], a[2], a[4])
-    W.remember(a[1], a[6], out)
+    claims = P.claims()
+    W.remember(a[1], a[6], out, claims)
   end
   local gone = {}
   for at, report in ipairs(a[3]) do
@@ -54,7 +55,7 @@ local function cycle(a)
   local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - a[5]) or -1
   if more and (wait < 0 or wait > SOON) then wait = SOON end  -- whoever it is left to may be held up
   if K.pushed and (wait < 0 or wait > PROMPT) then wait = PROMPT end
-  return { out, string.format('%.17g', wait), gone, W.epoch() }
+  return { out, string.format('%.17g', wait), gone, W.epoch(), claims }
 end
 
 local PAGE = 1000    -- inputs that one call reads

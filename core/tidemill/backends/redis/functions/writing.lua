@@ -13,7 +13,7 @@ local function write(c)
   local arguments, n = { 's', c.raw }, 2
   for field, value in pairs(c.set) do
     if type(value) == 'table' then
-      value.raw = R.packed(value)
+      value.raw, value.new = R.packed(value), nil
       c.records[field] = value
       value = value.raw
     end
