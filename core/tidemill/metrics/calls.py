@@ -22,11 +22,10 @@ class Call:
     """One call of an operation: where its metrics go, the progress that it has said, and what was ``told`` of it where
     it ran: seconds of ``cpu``, bytes of ``memory`` and of ``output``."""
 
+    # Without __init__, which would be called for each call of an operation and cost more than all the rest.
+    scope: Scope
     progress: tuple[float, float] | None = None
     told: dict[str, float] | None = None
-
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
 
 
 CALL: ContextVar[Call] = ContextVar("tidemill_call")
@@ -35,7 +34,8 @@ CALL: ContextVar[Call] = ContextVar("tidemill_call")
 @contextlib.contextmanager
 def calling(scope: Scope) -> Iterator[Call]:
     """Be in a call of the operation whose series are in ``scope``."""
-    call = Call(scope)
+    call = Call()
+    call.scope = scope
     token = CALL.set(call)
     try:
         yield call

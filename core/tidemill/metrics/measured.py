@@ -47,14 +47,34 @@ than it tells."""
 
 
 class Gauged:
-    """What is measured of one operation: ``completed`` has the seconds of its calls, ``waited`` those before them."""
+    """What is measured of one operation by a meter. ``seconds`` gathers billionths of completed calls, at most `ENOUGH`
+    of them; ``waited`` those before calls."""
 
-    __slots__ = ("completed", "scope", "waited")
+    __slots__ = ("_completed", "meter", "scope", "seconds", "waited")
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, meter: Meter, scope: Scope) -> None:
+        self.meter = meter
         self.scope = scope
-        self.completed = Batch(scope, SECONDS, ENDED, "completed")
+        self._completed = Batch(scope, SECONDS, ENDED, "completed")
+        self.seconds = self._completed.values
         self.waited = Batch(scope, WAIT)
+
+    def end(self, call: Call, took: int, result: str) -> None:
+        """Take in a call that has ended after ``took`` billionths of a second, and how."""
+        if result == "completed":
+            self.seconds.append(took)
+            if len(self.seconds) >= ENOUGH:
+                self._completed.settle()
+        else:
+            self.scope.observe(SECONDS, took / UNIT)
+            self.scope.count(ENDED, result)
+        if call.told is not None:
+            for name, kind in _TOLD:
+                if name in call.told:
+                    self.scope.observe(kind, call.told[name])
+
+
+_TOLD = (("cpu", CPU), ("memory", MEMORY), ("output", OUTPUT))
 
 
 class Meter:
@@ -63,59 +83,39 @@ class Meter:
 
     def __init__(self, recorder: Recorder, dataflow_of: Callable[[Any], str], name_of: Callable[[Any], str]) -> None:
         self.recorder = recorder
-        self.known: dict[Hashable, Gauged] = {}
+        self._known: dict[Hashable, Gauged] = {}
         self._dataflow_of = dataflow_of
         self._name_of = name_of
 
     def of(self, operation: Hashable) -> Gauged:
         """Return what is measured of an operation."""
-        found = self.known.get(operation)
+        found = self._known.get(operation)
         if found is None:
-            found = Gauged(self.recorder.scope(self._dataflow_of(operation), self._name_of(operation)))
-            self.known[operation] = found
+            found = Gauged(self, self.recorder.scope(self._dataflow_of(operation), self._name_of(operation)))
+            self._known[operation] = found
         return found
-
-    def end(self, gauged: Gauged, call: Call, took: int, result: str) -> None:
-        """Take in a call that has ended after ``took`` billionths of a second, and how."""
-        if result == "completed":
-            gauged.completed.values.append(took)
-            if len(gauged.completed.values) >= ENOUGH:
-                gauged.completed.settle()
-        else:
-            gauged.scope.observe(SECONDS, took / UNIT)
-            gauged.scope.count(ENDED, result)
-        if call.told is not None:
-            for name, kind in _TOLD:
-                if name in call.told:
-                    gauged.scope.observe(kind, call.told[name])
-
-
-_TOLD = (("cpu", CPU), ("memory", MEMORY), ("output", OUTPUT))
 
 
 class Waits:
-    """Measures for how long parameter sets are ready before somebody takes them: one in `SAMPLE` of them."""
+    """Measures for how long parameter sets are ready before somebody takes them: one in `SAMPLE` of them.
+
+    ``since`` has those that are watched. Whoever makes one ready counts ``left`` down, and calls `watch` when it is 0:
+    most are none of its business, and a call costs more than counting.
+    """
 
     def __init__(self, meter: Meter) -> None:
+        self.left = 1
+        self.since: dict[Hashable, int] = {}
         self._meter = meter
-        self._since: dict[Hashable, int] = {}
-        self._left = 1
 
-    def ready(self, one: Hashable) -> None:
-        """Note that a parameter set is ready."""
-        self._left -= 1
-        if not self._left:
-            self._left = SAMPLE
-            self._since[one] = perf_counter_ns()
+    def watch(self, one: Hashable) -> None:
+        """Note that a parameter set is ready, and count anew."""
+        self.left = SAMPLE
+        self.since[one] = perf_counter_ns()
 
     def leased(self, one: Any) -> None:
-        """Note that it was leased."""
-        if self._since and (began := self._since.pop(one, None)) is not None:
-            waited = self._meter.of(one.operation).waited
-            waited.values.append(perf_counter_ns() - began)
-            if len(waited.values) >= ENOUGH:
-                waited.settle()
-
-    def dropped(self, one: Hashable) -> None:
-        """Note that nobody will run it."""
-        self._since.pop(one, None)
+        """Note that one was leased that is watched."""
+        waited = self._meter.of(one.operation).waited
+        waited.values.append(perf_counter_ns() - self.since.pop(one))
+        if len(waited.values) >= ENOUGH:
+            waited.settle()

@@ -98,10 +98,12 @@ class Caller:
         self._try = self._measured
 
     async def _measured(self, parameter_set: ParameterSet, prepared: Prepared) -> Report | None:
-        meter, result = self._meter, "cancelled"
-        assert meter is not None
-        gauged = meter.known.get(prepared.operation) or meter.of(prepared.operation)
-        call = Call(gauged.scope)
+        gauged, result = prepared.gauged, "cancelled"
+        if gauged is None or gauged.meter is not self._meter:
+            assert self._meter is not None
+            gauged = prepared.gauged = self._meter.of(prepared.operation)
+        call = Call()
+        call.scope = gauged.scope
         token = CALL.set(call)
         began = time.perf_counter_ns()
         try:
@@ -114,10 +116,10 @@ class Caller:
                 CALL.reset(token)
             except ValueError:  # a call that was never awaited to its end is cleaned up by whoever comes by
                 pass
-            if result == "completed" and call.told is None and len(gauged.completed.values) < ENOUGH:
-                gauged.completed.values.append(took)  # as `end` would do it: most calls come this way
+            if result == "completed" and call.told is None and len(gauged.seconds) < ENOUGH:
+                gauged.seconds.append(took)  # as `end` would do it: most calls come this way
             elif result:
-                meter.end(gauged, call, took, result)
+                gauged.end(call, took, result)
             if prepared.implementation.ESTIMATE is not None and result == "completed":
                 compare(call, prepared.implementation, parameter_set.arguments(), took / 1e9)
 

@@ -25,6 +25,7 @@ from tidemill.errors import (
     pointer,
     shown,
 )
+from tidemill.metrics.measured import Gauged
 from tidemill.model.dataflow import DataFlow
 from tidemill.model.definition import Definition
 from tidemill.plan.compile import compile_plan
@@ -46,7 +47,8 @@ class Prepared:
     ``kind``: "coroutine" and "function" are called as they are, on the loop; "generator" is iterated; "context" goes
     through an implementation context (``enters``: which has to be entered); "flow" opens child contexts; "thread",
     "process" and "subprocess" run elsewhere. ``converts`` are the parameters whose mappings become the operation's
-    own specs. ``reading`` says how far what it returns elsewhere is read. ``dataflow`` is the digest of its plan.
+    own specs. ``reading`` says how far what it returns elsewhere is read. ``dataflow`` is the digest of its plan,
+    ``gauged`` where its calls are measured, once one was.
     """
 
     operation: PlannedOperation
@@ -59,6 +61,7 @@ class Prepared:
     enters: bool
     reading: Reading
     dataflow: str
+    gauged: Gauged | None = None
 
     @property
     def code(self) -> CodeType | None:

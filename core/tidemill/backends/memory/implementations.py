@@ -75,7 +75,9 @@ class MemoryOperationImplementationNetwork:
             self._running[operation] = running + 1
         parameter_set.context.bound.counts[operation.index].dispatched += 1
         if self.waits is not None:
-            self.waits.ready(parameter_set)
+            self.waits.left -= 1
+            if not self.waits.left:
+                self.waits.watch(parameter_set)
         self.ready.append(parameter_set)
         if self._hungry:
             self._call()
@@ -115,11 +117,11 @@ class MemoryOperationImplementationNetwork:
             if parameter_set.state is not DISPATCHED or context.stage is not operation.stage:
                 parameter_set.state = DROPPED  # its context has failed meanwhile
                 if self.waits is not None:
-                    self.waits.dropped(parameter_set)
+                    self.waits.since.pop(parameter_set, None)
                 if operation.operation.concurrency is not None:
                     self.freed(operation)
                 continue
-            if self.waits is not None:
+            if self.waits is not None and parameter_set in self.waits.since:
                 self.waits.leased(parameter_set)
             parameter_set.state = LEASED
             parameter_set.worker = worker
