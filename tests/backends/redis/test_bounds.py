@@ -1,8 +1,8 @@
 """No call keeps the store from everybody else for long: what it does is counted in commands, with a context of ten
 thousand inputs and as many parameter sets that wait.
 
-Bounded by what they are asked, and not by what is there: opening and adding (by the inputs that come along), data
-flows that run data flows (by the children that are named), and the end of a parent (by its children).
+Bounded by what they are asked, and not by what is there: opening and adding (by the inputs that come along),
+and data flows that run data flows (by the children that are named).
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import pytest
 
 from tests.backends.redis.bounds import BOUND, bounded
 from tests.backends.redis.races import TELL, World, world_of
+from tests.contract.driver import Running
 from tests.contract.shapes import A, B, C, flow, operation, output, seeds
+from tidemill.backends.redis.groups import RedisGroups
 from tidemill.model.definition import Definition
 from tidemill.model.input import Input
 from tidemill.model.operation import Stage
@@ -23,7 +25,8 @@ from tidemill.plan.compile import compile_plan
 
 MANY = 10_000
 PER_INPUT = 3
-PER_CHILD = 10
+SOME = 800
+"""Commands of one call where it goes through some of what there is."""
 LOCK = Definition("lock", "int", lock=True)
 
 
@@ -128,10 +131,50 @@ async def test_with_a_thousand_children(world: World) -> None:
     await world.open()
     one = await world.one("w1")
     children = [Child(str(at), child, []) for at in range(1000)]
-    await bounded(world, world.report("w1", Subflow(one, children)), PER_CHILD * 1000)
-    await bounded(world, world.backend.cancel("context"), PER_CHILD * 1000)
-    await bounded(world, world.lease("w2"), PER_CHILD * 1000)
+    await bounded(world, world.report("w1", Subflow(one, children)), SOME)
+    while await bounded(world, world.client.call("chores"), SOME):
+        pass
+    assert await world.redis.hlen(f"{world.client.tag}:names") == 1001
+    await bounded(world, world.backend.cancel("context"), SOME)
+    assert await world.redis.hlen(f"{world.client.tag}:names") > 900, "most are still to be cancelled"
+    while await bounded(world, world.client.call("chores"), SOME):
+        pass
     assert (await bounded(world, world.driver.end())).failure.reason == "Cancelled"
+
+
+async def test_with_a_thousand_that_run_data_flows_in_which_others_do(world: World) -> None:
+    """Grandchildren of sixty parents: a call cancels some children, and none of them all of its own."""
+    inmost = compile_plan(flow(operation("use", {"a": A}, {"b": B}), TELL))
+    inner = compile_plan(flow(operation("far", {"a": A}, {"b": B}), TELL))
+    world.driver.scripts |= {
+        "far": Running(
+            lambda a: [Child(str(at), inmost, seeds(A, at)) for at in range(20)], lambda endings, a: {"b": a}
+        ),
+        "run": Running(lambda a: [Child(str(at), inner, seeds(A, a)) for at in range(20)], lambda endings, a: {"b": a}),
+    }
+    await world.driver.open(flow(operation("run", {"a": A}, {"b": B}), TELL), seeds(A, *range(3)))
+    names = f"{world.client.tag}:names"
+    while await world.redis.hlen(names) < 1 + 60 + 60 * 20:
+        for lease in await world.driver.lease(10):
+            if lease.instance != "use":
+                await world.driver.finish(lease)
+    await bounded(world, world.backend.cancel("context"), SOME)
+    assert await world.redis.hlen(names) > 1000
+    while await bounded(world, world.client.call("chores"), SOME):
+        pass
+    assert (await world.driver.end()).failure.reason == "Cancelled"
+    assert await world.redis.hlen(names) == 0
+
+
+async def test_with_many_contexts_of_a_group(world: World) -> None:
+    """As few as these the server tells of all at once, whatever it was asked for."""
+    plan = compile_plan(flow(operation("use", {"lock": LOCK}, {"b": B}), TELL))
+    for at in range(120):
+        await world.backend.open(f"c{at}", plan, [Input(one, LOCK) for one in range(20)], group="g")
+    await bounded(world, RedisGroups(world.client).cancel("g"), SOME / 2)
+    while await bounded(world, world.client.call("chores"), SOME):
+        pass
+    assert (await RedisGroups(world.client).counts("g")).contexts == {"open": 0, "succeeded": 0, "failed": 120}
 
 
 async def test_what_a_failed_context_leaves_behind_is_cleared_away_in_pieces(world: World) -> None:

@@ -1,13 +1,19 @@
--- bearing: many children of one parameter set are opened piece by piece.
+-- bearing: many children of one parameter set are opened piece by piece, and those of a context cancelled so.
 --
 -- Guarantees: a parameter set waits for all that it has asked for from the first step on, so it does not matter where they are cut;
 -- where inputs are forwarded, nothing is before all children are open. Those that are not open when their parent fails never are.
+-- However many children and grandchildren there are, a call cancels only some; the parent waits for all.
 --
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: C.put_off, and the chore: bear
+-- Returns: C.begin, C.put_off, C.cancel, and chores: bear, cancel
 
 local BORN = 32     -- children that are opened at once
+local CANCELLED = 16  -- children that one call cancels, children of theirs included
+
+local room = CANCELLED
+
+function C.begin() room = CANCELLED end
 
 local function stage_of(id, set) return 'p' .. id .. ' ' .. set end
 
@@ -59,4 +65,36 @@ function X.DO.bear(id, set, place)
     return true
   end
   return over
+end
+
+-- cancel children of some parameter sets, from a place on -> the place of the next one, or true: that was all
+local function cancel_some(c, sets, at, first)
+  while at <= #sets do
+    local r = R.record(c, sets[at])
+    for place = first, r and #r.children or 0 do
+      if room == 0 then return at .. ' ' .. place end
+      room = room - 1
+      local child = context(r.children[place])
+      if child then
+        S.fail(child, S.failure(child, 'Cancelled', 'the context "' .. c.name .. '" that it belongs to has failed'))
+      end
+    end
+    at, first = at + 1, 1
+  end
+  return true
+end
+
+-- a context has failed: so have its children, some of them later
+function C.cancel(c)
+  if #c.kids == 0 then return end
+  local sets = {}
+  for at, id in ipairs(c.kids) do sets[at] = id end
+  local following = cancel_some(c, sets, 1, 1)
+  if following ~= true then X.push('cancel', c.id, cmsgpack.pack(sets), following) end
+end
+
+function X.DO.cancel(id, sets, from)
+  local c = context(id)
+  local at, first = string.match(from, '^(%d+) (%d+)$')
+  return not c or S.sound(id, cancel_some, c, cmsgpack.unpack(sets), tonumber(at), tonumber(first)) or true
 end

@@ -6,7 +6,7 @@
 -- A child is {name, plan digest, strict, offers, failure}: one with a failure cannot be opened and ends at once.
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: C.bear, C.open, C.ended, C.resume, C.each, C.cancel
+-- Returns: C.bear, C.open, C.ended, C.resume, C.each
 
 -- parameter sets that ask for the same name each get one of their own, the same one in every try
 local function name_of(c, r, child)
@@ -107,10 +107,4 @@ function C.each(c, act)
       if other then act(other, r) end
     end
   end
-end
-
-function C.cancel(c)
-  C.each(c, function(child)
-    S.fail(child, S.failure(child, 'Cancelled', 'the context "' .. c.name .. '" that it belongs to has failed'))
-  end)
 end

@@ -13,6 +13,7 @@ local function step(act)
     local missing = arguments[2] and B.missing(cmsgpack.unpack(arguments[2])) or {}
     if #missing > 0 then return { 'BLOBS', unpack(missing) } end
     P.begin()
+    C.begin()
     local answer = act(cmsgpack.unpack(arguments[1]))
     P.flush()
     write_back()

@@ -7,7 +7,8 @@
 -- Returns: chores: resume, stop, drop
 
 local SETS = 128      -- parameter sets that one piece hands out again
-local CONTEXTS = 64   -- contexts or endings that one piece ends or forgets, about
+local CONTEXTS = 64   -- contexts or endings that one piece forgets, about
+local CANCELS = 32    -- contexts that one piece cancels
 local ENTRIES = 256   -- entries of a list that one piece looks at
 
 local function hand_out(id, set, counted)
@@ -35,10 +36,13 @@ end
 
 -- cancel the contexts of a group
 function X.DO.stop(group, failure, cursor)
-  local some, why = redis.call('HSCAN', key('open', group), cursor, 'COUNT', CONTEXTS), cmsgpack.unpack(failure)
+  local some, why, left = redis.call('HSCAN', key('open', group), cursor, 'COUNT', CONTEXTS), cmsgpack.unpack(failure), CANCELS
   for at = 2, #some[2], 2 do
     local c = context(some[2][at])
     if c and c.failure == '' then
+      -- where a page is longer than was asked for it is gone through again: 0 would be its end, and is spelt otherwise
+      if left == 0 then return cursor == '0' and '00' or cursor end
+      left = left - 1
       S.sound(c.id, function() S.fail(c, S.failure(c, why[1], why[2])) end)
     end
   end

@@ -7,7 +7,7 @@
 -- ARGV: none
 -- Returns: L.name_of, L.acquire, L.release, L.queue, L.waiting, L.clear
 
-local MANY = 128    -- lock queues that are deleted at once; more are left for later
+local MANY = 16     -- lock queues that are deleted at once; more are left for later
 
 -- under which name the locks of a context are: another one when it has failed and left many behind
 function L.name_of(c) return c.forgiven[3] and c.id .. 'f' or c.id end
