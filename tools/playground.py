@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.images import IMAGES, build, builder, sources, version
-from tools.programs import Missing, cluster_beside, program
+from tools.programs import Missing, cluster_beside, cluster_environment, program
 
 __all__ = ["chosen", "load", "main"]
 
@@ -86,8 +86,7 @@ def dev_cluster() -> str:
         raise Missing("there is no throwaway cluster here: say where its program is with CLUSTER_TOOL")
     if not re.search(r"^node:\n(?:  .* running .*\n)+  KUBECONFIG=", run(tool, "status", quiet=True), re.MULTILINE):
         run(tool, "up", quiet=True)  # starts what does not run; what does is better left alone
-    for name, value in re.findall(r"^export (\w+)=(.*)$", run(tool, "env", quiet=True), re.MULTILINE):
-        os.environ[name] = value.replace('"$PATH"', os.environ["PATH"]).strip("'").replace("':", ":")
+    os.environ.update(cluster_environment(tool))
     return tool
 
 

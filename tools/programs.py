@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-__all__ = ["Missing", "cluster_beside", "program"]
+__all__ = ["Missing", "cluster_beside", "cluster_environment", "program"]
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILT = ROOT / "build" / "bin"
@@ -77,3 +77,12 @@ def cluster_beside() -> str | None:
     """Return the program that runs a throwaway cluster on this machine, if there is one: CLUSTER_TOOL says where."""
     path = Path(os.environ.get("CLUSTER_TOOL") or ROOT.parent / "shared" / "cluster" / "cluster")
     return str(path) if path.is_file() else None
+
+
+def cluster_environment(tool: str, *instance: str) -> dict[str, str]:
+    """Return the variables by which others find the cluster that such a program runs, or an ``instance`` of it."""
+    said = subprocess.run([tool, "env", *instance], capture_output=True, text=True, check=True).stdout
+    script = f'{said}\nprintf \'%s\\0%s\' "$KUBECONFIG" "$PATH"'
+    shown = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
+    kubeconfig, path = shown.split("\0")
+    return {"KUBECONFIG": kubeconfig, "PATH": path}

@@ -24,10 +24,10 @@ from tidemill.backends.redis.groups import GroupCounts, RedisGroups
 from tidemill.backends.redis.openings import RedisOpenings
 from tidemill.backends.redis.overview import Overview, RedisOverview
 from tidemill.backends.redis.recovery import RedisRecovery, ServerRun
-from tidemill.backends.redis.refusals import named
+from tidemill.backends.redis.refusals import answered
 from tidemill.backends.redis.watching import Watching, taken_back
 from tidemill.backends.redis.workers import RedisWorkers
-from tidemill.errors import ContextClosed, StoreError, StoreUnavailable, TidemillError
+from tidemill.errors import ContextClosed, StoreError, TidemillError
 from tidemill.formats.write import plain_data
 from tidemill.plan.plan import Plan
 from tidemill_operator.decide.resources import prefix_of
@@ -86,18 +86,11 @@ class Store:
     @contextlib.asynccontextmanager
     async def asked(self, times: float = 1.0) -> AsyncIterator[None]:
         """Have what is asked meanwhile be answered in time, or raise `StoreError`."""
-        where, limit = self.client.url.shown, self._settings.timeout * times
         self.used = time.monotonic()
+        hint = "nothing is lost, and goes on when it does"
         try:
-            with named(where):
-                async with asyncio.timeout(limit):
-                    yield
-        except TimeoutError:
-            self._failed("StoreUnavailable")
-            said = (
-                f"the store at {where} has not answered within {limit:g} s; nothing is lost, and goes on when it does"
-            )
-            raise StoreUnavailable(said) from None
+            async with answered(self.client.url.shown, self._settings.timeout * times, hint):
+                yield
         except StoreError as error:
             self._failed(error.reason)
             raise

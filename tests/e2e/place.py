@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from tools.playground import NAME, NAMESPACE, chosen
-from tools.programs import Missing, cluster_beside
+from tools.programs import Missing, cluster_beside, cluster_environment
 
 __all__ = ["ROOT", "Place", "Wrong", "place"]
 
@@ -180,16 +180,5 @@ def place() -> Place:
         stdin=subprocess.DEVNULL,
     )
     assert done.returncode == 0, f"make playground failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return Place({**os.environ, **(_beside() if which == "dev" else {})})
-
-
-def _beside() -> dict[str, str]:
-    """Return the variables of the throwaway cluster."""
-    tool = cluster_beside()
-    assert tool is not None
-    said = subprocess.run([tool, "env"], capture_output=True, text=True, check=True).stdout
-    shown = subprocess.run(
-        ["bash", "-c", f'{said}\nprintf \'%s\\0%s\' "$KUBECONFIG" "$PATH"'], capture_output=True, text=True, check=True
-    ).stdout
-    kubeconfig, path = shown.split("\0")
-    return {"KUBECONFIG": kubeconfig, "PATH": path}
+    tool = cluster_beside() if which == "dev" else None
+    return Place({**os.environ, **(cluster_environment(tool) if tool is not None else {})})

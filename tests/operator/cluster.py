@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from tools.programs import cluster_environment
+
 __all__ = ["ControlPlane", "Done", "control_plane"]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,7 +92,7 @@ def control_plane() -> Iterator[ControlPlane]:
     name = f"tidemill-{os.getpid()}"
     try:
         _run(SCRIPT, "up", "--control-plane", "--name", name)
-        yield ControlPlane({**os.environ, **_settings(name)})
+        yield ControlPlane({**os.environ, **cluster_environment(str(SCRIPT), "--control-plane", "--name", name)})
     finally:
         _run(SCRIPT, "down", "--control-plane", "--name", name)
 
@@ -110,11 +112,3 @@ def _run(*command: Any) -> str:
         )
     assert done.returncode == 0, f"{command}: {done.stderr[-2000:]}"
     return done.stdout
-
-
-def _settings(name: str) -> dict[str, str]:
-    """Return the variables that the script says for an instance."""
-    said = _run(SCRIPT, "env", "--control-plane", "--name", name)
-    shown = _run("bash", "-c", f'{said}\nprintf \'%s\\0%s\' "$KUBECONFIG" "$PATH"')
-    kubeconfig, path = shown.split("\0")
-    return {"KUBECONFIG": kubeconfig, "PATH": path}

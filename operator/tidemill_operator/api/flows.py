@@ -17,8 +17,8 @@ from tidemill.backends.redis.checks import require
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.groups import RedisGroups
 from tidemill.backends.redis.openings import RedisOpenings
-from tidemill.backends.redis.refusals import named
-from tidemill.errors import InvalidDocument, StoreUnavailable, TidemillError
+from tidemill.backends.redis.refusals import answered
+from tidemill.errors import InvalidDocument, TidemillError
 from tidemill_operator.api.settings import ApiSettings
 from tidemill_operator.cluster import Cluster, ClusterError, path_of
 from tidemill_operator.decide.resources import prefix_of
@@ -95,14 +95,9 @@ class NamespaceStore:
     async def asked(self, times: float = 2.0) -> AsyncIterator[None]:
         """Have what is asked meanwhile be answered in time. Raises `StoreError`."""
         self.used = time.monotonic()
-        where, limit = self.client.url.shown, self._settings.timeout * times
-        try:
-            with named(where):
-                async with asyncio.timeout(limit):
-                    await self.ready()
-                    yield
-        except TimeoutError:
-            raise StoreUnavailable(f"the store at {where} has not answered within {limit:g} s; try again") from None
+        async with answered(self.client.url.shown, self._settings.timeout * times, "try again"):
+            await self.ready()
+            yield
 
 
 class Flows:

@@ -5,8 +5,9 @@ Neighbours: `client` (which calls), `checks` (which looks before anything is cal
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from redis.exceptions import (
     AuthenticationError,
@@ -32,7 +33,7 @@ from tidemill.errors import (
     StoreUnavailable,
 )
 
-__all__ = ["named", "store_error"]
+__all__ = ["answered", "named", "store_error"]
 
 _BROKEN = ("WRONGTYPE", "wrong kind of value", "MessagePack", "cmsgpack", "is not an integer", "not a valid float")
 _AWAY = ("LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "NOREPLICAS", "TRYAGAIN", "UNBLOCKED", "MISCONF")
@@ -69,3 +70,17 @@ def named(where: str) -> Iterator[None]:
         yield
     except RedisError as error:
         raise store_error(error, where) from error
+
+
+@contextlib.asynccontextmanager
+async def answered(where: str, limit: float, hint: str) -> AsyncIterator[None]:
+    """Have what is asked meanwhile be answered within ``limit`` seconds; ``hint`` says what to do where it is not.
+
+    Raises `StoreError`.
+    """
+    try:
+        with named(where):
+            async with asyncio.timeout(limit):
+                yield
+    except TimeoutError:
+        raise StoreUnavailable(f"the store at {where} has not answered within {limit:g} s; {hint}") from None
