@@ -75,8 +75,8 @@ An operation runs on the workers of its `pool`, and there is always one that is 
 goes before what the pool says. The workers of the other pools are scaled by their own entry under `pools`.
 
 A pool of kind `Job` keeps parameter sets apart: each is run by one Job, whose pod takes one parameter set, runs it,
-reports, and ends. There are as many Jobs at once as parameter sets are ready, up to `maxReplicas`; what their outputs
-make ready is done by others. A pod that dies has its parameter set given to a new Job, as often as its operation may
+reports, and ends. There are as many Jobs at once as parameter sets are ready, up to `maxReplicas`; what is ready by
+their outputs is done by others. A pod that dies has its parameter set given to a new Job, as often as its operation may
 be tried; after two Jobs in a row that failed there is a pause before the next one, which doubles. The newest three
 Jobs that succeeded and five that failed are kept for five minutes, for their logs. A pod costs seconds where a worker
 that stays costs a millisecond, so this is for what is long, or must not share a process, a node or credentials.
