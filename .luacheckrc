@@ -9,7 +9,7 @@ codes = true
 read_globals = { "redis", "cmsgpack", "struct" }
 
 -- tables of the networks and verbs, the keys of a call, and what a call remembers
-globals = { "B", "C", "G", "I", "K", "L", "M", "O", "P", "R", "S", "W", "X", "fresh", "kept", "loaded",
+globals = { "B", "C", "G", "I", "J", "K", "L", "M", "O", "P", "R", "S", "W", "X", "fresh", "kept", "loaded",
   "many_kept", "plans" }
 
 local shared = {

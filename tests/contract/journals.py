@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from tests.backends.redis.stores import program_of, store
 from tests.contract.backends import check_memory
 from tests.contract.clock import Clock
 from tests.contract.subject import Choose, Subject
@@ -73,11 +75,34 @@ def flat(counts: Any) -> Words:
     return +found
 
 
-JOURNALLED: dict[str, tuple[Noting, int]] = {"memory": (memory, 150)}
+@asynccontextmanager
+async def over_a_store(
+    kind: str, clock: Clock, choose: Choose = None, limit: int = 100_000
+) -> AsyncIterator[Journalled]:
+    """The engine in a store; when nobody wants the journals any more nothing is left of them."""
+    async with store(kind, clock, choose, journal=limit) as subject:
+        backend: Any = subject.backend
+
+        async def counts() -> Words:
+            found: Words = Counter()
+            for wired in backend.wired.values():
+                found += flat(await backend.counts(wired.plan))
+            return found
+
+        yield Journalled(subject, backend.journal, backend.journals.names, counts)
+
+
+JOURNALLED: dict[str, tuple[Noting, int]] = {
+    "memory": (memory, 150),
+    "redis": (partial(over_a_store, "redis"), 40),
+    "valkey": (partial(over_a_store, "valkey"), 40),
+}
 """The backends, and with how many random data flows each is tried."""
 
 
 def journalled(name: str) -> tuple[Noting, int]:
     """Return the factory of a backend, and how many random data flows it is tried with; skip what asks for one whose
     server this machine has not."""
+    if name in ("redis", "valkey"):
+        program_of(name)
     return JOURNALLED[name]

@@ -5,18 +5,20 @@ equals the real one.
 """
 
 import asyncio
+import random
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from tests.contract.chaos import play
+from tests.contract.chaos import Chaos, Seen, play
 from tests.contract.clock import Clock
+from tests.contract.driver import Driver
 from tests.contract.fixpoint import TooBig, fixpoint
-from tests.contract.flows import Flow
+from tests.contract.flows import Flow, inputs_of
 from tests.contract.journals import JOURNALLED, Noting, journalled
 from tests.contract.strategies import flows
 from tests.contract.subject import Choose, Subject
@@ -75,7 +77,7 @@ def examine(flow: Flow, factory: Noting, number: int) -> None:
             counted.update(await made.counts())
 
     chaos = asyncio.run(play(flow, reading, number))
-    assert set(chaos.seen) <= set(journals)
+    assert {name for name, seen in chaos.seen.items() if seen.ran is not None} <= set(journals)
     told: Counter[tuple[str, str]] = Counter()
     for name, events in journals.items():
         check_causes(name, events)
@@ -140,3 +142,87 @@ def said(failure: Mapping[str, str] | None) -> tuple[str, ...] | None:
 def shown(failure: OperationFailure | None) -> tuple[str, ...] | None:
     """Return the same of the failure itself."""
     return None if failure is None else (failure.reason, failure.message, failure.instance)
+
+
+@pytest.mark.parametrize("backend", sorted(set(JOURNALLED) - {"memory"}))
+def test_the_events_of_a_run_mean_the_same_on_every_backend(backend: str) -> None:
+    oracle, (factory, many) = journalled("memory")[0], journalled(backend)
+
+    @settings(max_examples=many)
+    @given(flow=flows())
+    def compare_all(flow: Flow) -> None:
+        try:
+            failed = [fixpoint(flow, f"c{at}", seeds).failed for at, seeds in enumerate(flow.contexts)]
+        except TooBig:
+            reject()
+        if any(failed):  # how much was done before a failure is a matter of order
+            reject()
+        expected, found = (asyncio.run(played(flow, each)) for each in (oracle, factory))
+        assert found.keys() == expected.keys()
+        for name, events in found.items():
+            mine, theirs = Counter(meanings(events)), Counter(meanings(expected[name]))
+            assert (list(mine - theirs), list(theirs - mine)) == ([], []), f"here, and there, of {name}"
+
+    compare_all()
+
+
+class Unlikely(random.Random):
+    """Chances of which none comes true."""
+
+    def random(self) -> float:
+        """Return almost 1."""
+        return 0.999
+
+
+class Calm(Chaos):
+    """Workers of which none vanishes, over contexts that have all their inputs when they are opened."""
+
+    async def open(self) -> None:
+        """Open every context with all that it is given."""
+        for at, seeds in enumerate(self.flow.contexts):
+            name = f"c{at}"
+            self.seen[name], self.flows[name] = Seen((*self.flow.seed, *seeds)), self.flow
+            given, strict = inputs_of(self.flow, seeds), self.flow.strict
+            await self.driver.open(self.plan(self.flow), given, name=name, strict=strict)
+
+    async def trouble(self) -> None:
+        """Have no trouble."""
+
+
+async def played(flow: Flow, factory: Noting) -> Journals:
+    """Return the journals of a run without trouble."""
+    clock = Clock()
+    async with factory(clock, None) as made:
+        await Calm(flow, Driver(made.subject, clock, ancestors=True), Unlikely(0)).run()
+        return {name: [event async for event in made.journal(name)] for name in await made.names()}
+
+
+def meanings(events: list[Event]) -> Iterator[tuple[object, ...]]:
+    """Yield what each event says, whatever its number and those of inputs: its kind, what it is about, and the same of
+    its cause, where that is no matter of order."""
+    lineage = {number: record.id for number, record in zip(numbers_of(events), rebuilt(events).lineage(), strict=True)}
+    for event in events:
+        cause = events[event.prev - 1] if event.prev and event.kind in ORDERLESS else None
+        yield about(event, lineage), about(cause, lineage) if cause is not None and cause.kind != "leased" else None
+
+
+ORDERLESS = {"leased", "completed", "failed", "retried", "child", "subflow"}
+
+
+def numbers_of(events: list[Event]) -> list[int]:
+    """Return the numbers of the inputs that events tell of, without defaults."""
+    return sorted(event.what["number"] for event in events if event.kind == "input")
+
+
+def about(event: Event, lineage: Mapping[int, str]) -> tuple[object, ...]:
+    """Return what an event is about, in words that do not depend on any order."""
+    what = {name: each for name, each in event.what.items() if name not in ("lease", "worker", "position", "freed")}
+    for name in ("inputs", "parents"):
+        if name in what:
+            what[name] = tuple(lineage.get(number, "default") for number in what[name])
+    for name in ("number", "input"):
+        if name in what:
+            what[name] = lineage.get(what[name], "default")
+    if "canonical" in what or event.kind == "gate":  # who was first is a matter of order
+        what = {name: each for name, each in what.items() if name not in ("inputs", "operation", "input")}
+    return event.kind, str(sorted(what.items(), key=str))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tidemill.engine.lineage import LineageRecord
 from tidemill.errors import OperationFailure
+from tidemill.journal.event import Event
 from tidemill.model.input import Input
 from tidemill.networks.implementations import OperationImplementationNetwork
 from tidemill.networks.inputs import InputNetwork
@@ -106,5 +107,14 @@ class Backend(Protocol):
         """Wait for the end of a context, forget it, and return what became of it.
 
         Raises `ContextClosed` for a context that is not known.
+        """
+        ...
+
+    def journal(self, context: str, *, after: int = 0, follow: bool = False) -> AsyncGenerator[Event, None]:
+        """Yield the events of a context, in their order, that come after the one with this id; with ``follow`` also
+        those that are still to happen, to the end of the context.
+
+        Of a context with more events than the journal keeps, the first one that is yielded says what was cut off.
+        Raises `ContextClosed` (NoJournal) for a context that is not known or was opened without a journal.
         """
         ...

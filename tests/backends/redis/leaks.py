@@ -55,6 +55,7 @@ async def end_all(backend: RedisBackend, clock: Clock, look: Redis) -> None:
         if not leased and not clock.advance():
             break
     assert not look.hlen(f"{tag}:names"), f"contexts that do not end: {text(look.hkeys(f'{tag}:names'))}"
+    await backend.journals.forget(*await backend.journals.names())
     await RedisGroups(backend.client).chores()
     running = {field.decode(): int(many) for field, many in look.hgetall(f"{tag}:running").items()}  # type: ignore[union-attr]
     assert not any(running.values()), f"places that nobody gave back: {running}"

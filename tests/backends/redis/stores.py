@@ -42,13 +42,15 @@ def program_of(kind: str) -> str:
 
 
 @asynccontextmanager
-async def store(kind: str, clock: Clock, choose: Choose = None) -> AsyncIterator[Subject]:
+async def store(
+    kind: str, clock: Clock, choose: Choose = None, *, journal: int | None = None
+) -> AsyncIterator[Subject]:
     """Yield a backend over a shard of its own; nothing of a context may be left in it at the end."""
     url = server(kind)
     client = Client(url, prefix=f"t{uuid.uuid4().hex}:")
     await client.load()
     look = Redis.from_url(url)
-    backend = RedisBackend(client, lineage=True, now=lambda: clock.now, later=clock.later)
+    backend = RedisBackend(client, lineage=True, journal=journal, now=lambda: clock.now, later=clock.later)
     try:
         yield Subject(
             backend=backend,

@@ -254,7 +254,7 @@ class _Settling(Settling):
         super()._released(report)
 
     def _subflow(self, report: Subflow) -> None:
-        self._note("subflow", report.parameter_set, tuple(child.name for child in report.children))
+        self._note("subflow", report.parameter_set, len(report.children))
         super()._subflow(report)
 
 

@@ -61,7 +61,7 @@ def _input(log: Log, item: Item, made_of: tuple[Item, ...]) -> dict[str, Any]:
 
 
 def _uid(log: Log, item: Item) -> str:
-    for uid, known in reversed(log.of.items_by_uid.items()):
+    for uid, known in log.of.items_by_uid.items():
         if known is item:
             return str(uid)
     return ""
@@ -100,8 +100,8 @@ def _lost(log: Log, one: ParameterSet, message: str) -> dict[str, Any]:
     return {**_set(log, one), "message": message}
 
 
-def _subflow(log: Log, one: ParameterSet, children: tuple[str, ...]) -> dict[str, Any]:
-    return {**_set(log, one), "children": list(children)}
+def _subflow(log: Log, one: ParameterSet, children: int) -> dict[str, Any]:
+    return {**_set(log, one), "children": children}
 
 
 def _child(log: Log, one: ParameterSet, name: str, failed: bool) -> dict[str, Any]:

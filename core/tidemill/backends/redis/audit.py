@@ -24,7 +24,7 @@ MOST = 20
 @dataclass(frozen=True, slots=True)
 class Mismatch:
     """What is wrong: with a ``context`` ("": with the store as a whole), with ``what`` of it (record, open, leased,
-    backlog, leases, locks, waiters, places), and how that is ``said``."""
+    backlog, leases, locks, waiters, events, places), and how that is ``said``."""
 
     context: str
     what: str

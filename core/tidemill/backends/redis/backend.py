@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from tidemill.backends.redis.endings import RedisEndings
 from tidemill.backends.redis.flows import RedisFlows
 from tidemill.backends.redis.implementations import RedisOperationImplementationNetwork, decode_failure, encode_failure
 from tidemill.backends.redis.inputs import RedisInputNetwork, items_of
+from tidemill.backends.redis.journal import RedisJournals
 from tidemill.backends.redis.locks import RedisLockNetwork
 from tidemill.backends.redis.mail import Mailbox, duplicate
 from tidemill.backends.redis.operations import RedisOperationNetwork
@@ -26,6 +27,8 @@ from tidemill.backends.redis.redundancy import RedisRedundancyChecker
 from tidemill.engine.lineage import LineageRecord, lineage_of
 from tidemill.engine.stages import result_of
 from tidemill.errors import ContextClosed, CorruptValue, LoadError, OperationFailure
+from tidemill.journal.event import Event
+from tidemill.journal.kept import limited
 from tidemill.model.dataflow import DataFlow
 from tidemill.model.input import Input
 from tidemill.networks.backend import Counts, Ending
@@ -47,7 +50,8 @@ class RedisBackend:
     """Contexts in a store that other processes share.
 
     ``owner`` names whoever opens contexts here, to be told of their ends. ``lineage`` has contexts keep their inputs
-    for their endings. ``now`` and ``later`` are where time comes from. ``mail`` are further keywords of `Mailbox`.
+    for their endings, ``journal`` has them keep so many events. ``now`` and ``later`` are where time comes from.
+    ``mail`` are further keywords of `Mailbox`.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class RedisBackend:
         *,
         owner: str = "",
         lineage: bool = False,
+        journal: int | None = None,
         now: Callable[[], float] = time.time,
         later: Callable[[float, Callable[[], None]], object] | None = None,
         **mail: Any,
@@ -75,7 +80,8 @@ class RedisBackend:
         self.mail = Mailbox(client, owner or uuid.uuid4().hex, publish=self._publish_again, now=now, **mail)
         self.endings = RedisEndings(client)
         self._endings: dict[str, asyncio.Future[bytes]] = {}
-        self._lineage = lineage
+        self._keeps: Any = lineage if journal is None else [lineage, limited(journal)]
+        self.journals = RedisJournals(client, self.resolve)
 
     # -- contexts -------------------------------------------------------------------------------------------------
 
@@ -140,7 +146,7 @@ class RedisBackend:
         """Open a context of a plan that has been published, along with others that are opened now; return what is done
         when the store has it. ``ended`` is called with what `ending_of` reads. Raises `InvalidInput`."""
         offers = self.wired[plan.digest].first(inputs)
-        return self.mail.submit([context, plan.digest, offers, strict, hold, self._lineage, group], ended)
+        return self.mail.submit([context, plan.digest, offers, strict, hold, self._keeps, group], ended)
 
     async def add(self, context: str, inputs: Sequence[Input]) -> int:
         """Add inputs to a context that lives, and return how many were new."""
@@ -191,6 +197,10 @@ class RedisBackend:
                 await self._patiently("forget", context)  # not before it is here, as a reply may be lost
                 return self.ending_of(answer)
             await asyncio.sleep(0.01)
+
+    def journal(self, context: str, *, after: int = 0, follow: bool = False) -> AsyncGenerator[Event, None]:
+        """Yield the events of a context after one of them; see `networks.backend`."""
+        return self.journals.read(context, after, follow)
 
     async def ending_read(self, raw: bytes) -> tuple[str, Ending]:
         """Return the digest of the plan of a context, whichever that is, and what became of it. Raises what `resolve`

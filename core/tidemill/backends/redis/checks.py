@@ -49,7 +49,7 @@ PATIENCE = 5.0
 
 CLIENT = (
     *("BLMOVE", "BLPOP", "DEL", "EXISTS", "FCALL", "FUNCTION LIST", LOAD, "GET", "HMGET", "HSET", "HSETNX"),
-    *("LREM", "LRANGE", "MGET", "SET", "UNLINK", "ZADD", "ZRANGEBYSCORE", "ZREM"),
+    *("LREM", "LRANGE", "MGET", "SET", "UNLINK", "XRANGE", "XREAD", "ZADD", "ZRANGEBYSCORE", "ZREM"),
 )
 """The commands that are called from outside; the others are called in the functions, on behalf of the same user."""
 
@@ -63,6 +63,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
         "HINCRBY HINCRBYFLOAT HSET HSETNX ZADD ZINCRBY": ("1", "1"),
         "BLPOP EXPIRE HSCAN INCRBY LINDEX SSCAN ZSCAN": ("0",),
         "GETRANGE LRANGE LREM LSET LTRIM SETRANGE ZRANGE ZRANGEBYSCORE": ("0", "1"),
+        "XRANGE XREVRANGE": ("-", "+"),
+        "XADD": ("1-0", "field", "value"),
     }.items()
     for name in names.split()
 }
@@ -299,6 +301,8 @@ async def _allowed(redis: Any, info: dict[str, Any], tag: str) -> AsyncIterator[
                 arguments = (f"{tag}:probe", f"{tag}:probe")
             elif name == "BLMOVE":
                 arguments = (f"{tag}:probe", f"{tag}:probe", "LEFT", "LEFT", "0")
+            elif name == "XREAD":
+                arguments = ("STREAMS", f"{tag}:probe", "0")
             elif " " in name:
                 arguments = ("none",) if name.endswith("LOAD") else ()
             if not await _said(connection, *name.split(" "), *arguments):

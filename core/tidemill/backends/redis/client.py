@@ -133,6 +133,11 @@ class Client:
             await asyncio.sleep(PAUSE)
             return True
 
+    async def appended(self, last: str, kind: str, *parts: str) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        """Wait a while for entries of a stream after ``last`` and return them; none if nothing has come."""
+        found: Any = await self._waiter().xread({self.key(kind, *parts): last}, block=int(WAIT * 1000))
+        return [(id, fields) for _, entries in found or () for id, fields in entries]
+
     def _waiter(self) -> redis.asyncio.Redis:
         if self._waiting is None:  # its replies may take long, and are waited for all the same
             self._waiting = self._connect(socket_timeout=WAIT + 5, socket_connect_timeout=self._timeout or WAIT)

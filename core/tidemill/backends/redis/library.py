@@ -20,6 +20,7 @@ FILES = (
     "state",
     "writing",
     "chores",
+    "journal",
     "groups",
     "blobs",
     "quarantine",

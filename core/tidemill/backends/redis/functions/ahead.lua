@@ -20,6 +20,7 @@ function P.claims() return claims end
 -- a parameter set that is just being taken belongs to the runner that has run it
 function P.take_ahead(c, r)
   P.count(c, r.op, 'dispatched')
+  if c.journal then J.note(c, 'p', r.id, false) end
   P.leased(c, r, c.ahead[2])
   c.took = r
 end

@@ -39,9 +39,9 @@ local function audit_counters(c, records, say)
     end
   end
   local waiting = states.taken + states.dispatched
-  local found = { leased = leased, backlog = waiting,
+  local found = { leased = leased, backlog = waiting, events = c.journal and J.last(c.id),
     open = leased + waiting + states.delayed + #c.kids + c.box_next - c.box_first }
-  for _, name in ipairs({ 'leased', 'backlog', 'open' }) do
+  for _, name in ipairs({ 'leased', 'backlog', 'open', c.journal and 'events' }) do
     if c[name] ~= found[name] then say(name, string.format('%.0f are counted, and %.0f found', c[name], found[name])) end
   end
 end
@@ -82,7 +82,7 @@ local function audit_context(name, id, say)
 end
 
 -- audit: {cursor} -> {next cursor, how many contexts were looked at, how many of them were too large, {{name of the context, what is
--- wrong with: record, leased, backlog, open, leases, locks or waiters; how}…}}: some of all that are open
+-- wrong with: record, leased, backlog, open, leases, locks, waiters or events; how}…}}: some of all that are open
 local function audit(a)
   local some, large, out = redis.call('HSCAN', K.names, a[1], 'COUNT', ONES), 0, {}
   for at = 1, #some[2], 2 do

@@ -46,7 +46,7 @@ function C.bear(c, r, children, first, hold)
       parent_set.children[#parent_set.children + 1] = id
       R.keep(c, parent_set)
       S.open(id, { name = name, plan = child[2], strict = child[3], parent = parent, place = first + at - 1, depth = c.depth + 1,
-        lineage = c.lineage, group = c.group }, child[4], hold)
+        lineage = c.lineage, group = c.group, journal = c.journal }, child[4], hold)
     end
   end
 end
@@ -71,6 +71,7 @@ local function child_ended(id, set, place, ending)
   local c = context(id)
   local r = c and R.record(c, set)
   if not r or r.state ~= 'parent' then return end
+  if c.journal then J.note(c, 'k', r.id, J.how(ending)) end
   r.waiting = r.waiting - 1
   r.endings[place] = ending
   R.keep(c, r)
@@ -87,6 +88,7 @@ function C.resume(c, r)
   without(c.holding, r.id)  -- where its children ended before anything was forwarded
   c.dirty = true
   if c.stage ~= c.p.ops[r.op + 1].stage then  -- dropped meanwhile
+    if c.journal then J.set(c, 'n', r.id) end
     drop(c, 'p' .. r.id)
     c.open = c.open - 1
     S.quiet(c)

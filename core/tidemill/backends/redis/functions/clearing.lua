@@ -85,6 +85,7 @@ function X.destroy(id, group)
   local c = context(id)
   if not c then return false end
   redis.call('HDEL', K.names, c.name)
+  if c.journal then J.forget(c.name) end
   if c.parent == '' then
     if c.group ~= '' then redis.call('HDEL', key('open', c.group), c.name) end
     S.tell(c)

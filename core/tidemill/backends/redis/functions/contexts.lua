@@ -55,6 +55,7 @@ local function add(a)
     if offer[4] ~= '' and get(c, 'n' .. offer[4]) then return 'AGAIN' end
   end
   local new = 0
+  if c.journal then J.note(c, 'a') end
   if S.guarded(c, function() new = S.give(c, a[2]) end) then S.quiet(c) end
   return new
 end
@@ -65,6 +66,7 @@ local function close(a)
   if not c then return gone end
   if not c.closed then
     c.closed, c.dirty = true, true
+    if c.journal then J.note(c, 'z') end
     if c.held then S.stop_intake(c) end
   end
   return 'OK'

@@ -55,6 +55,7 @@ function S.finish(c)
   end
   local ending = cmsgpack.pack({ c.name, c.plan, c.failure, failures, c.notes, c.inputs, c.taken, results, items, c.owner[1] or '' })
   c.stage, c.failed_stage = '', ''
+  if c.journal then J.ended(c, results, failures) end
   forget(c)
   if c.parent ~= '' then
     redis.call('HDEL', key('parents'), c.id)

@@ -21,6 +21,7 @@ local function offer(child, c, number)
 end
 
 local function feed(child, c, numbers)
+  if child.journal then J.note(child, 'a') end
   S.guarded(child, function()
     S.count(child, #numbers)
     for _, number in ipairs(numbers) do S.give(child, { offer(child, c, number) }) end

@@ -94,6 +94,7 @@ local function forget_some(group)
   local names = {}
   for at = 1, #some, 2 do names[#names + 1] = some[at] end
   S.forget(names)
+  for _, name in ipairs(names) do J.forget(name) end
   return #some > 0
 end
 

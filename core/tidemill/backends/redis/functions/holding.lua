@@ -13,6 +13,7 @@ function P.hold_nothing() held = {} end  -- what a call that broke off has noted
 -- note that a worker holds a parameter set under a number, or (false) that it does not any more; where it takes a place of its
 -- operation the plan of that goes along, as the place is to be given back also when the context is gone
 function P.hold(c, r, lease)
+  if lease and c.journal then J.note(c, 'l', r.id, r.worker, lease) end
   local sets = held[r.worker] or {}
   held[r.worker] = sets
   if not lease and r.new then  -- it was leased in this call

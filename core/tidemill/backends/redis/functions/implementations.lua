@@ -47,6 +47,7 @@ function P.dispatch(c, r, counted)
     redis.call('HINCRBY', K.running, field, 1)
   end
   if not counted then P.count(c, op, 'dispatched') end
+  if c.journal and not counted then J.note(c, 'p', r.id, r.freed or false) end
   local ready = fresh[operation.pool] or {}
   fresh[operation.pool] = ready
   ready[#ready + 1] = r

@@ -84,7 +84,7 @@ end
 
 -- the new input; or nil, and the number of the one that stands for all equal values
 function I.store(c, channel, value, parents, emission, element, canonical, truth)
-  local known = I.channel(c, channel)
+  local known, made_of = I.channel(c, channel), parents
   if known.dedupe then
     local field = 'd' .. redis.sha1hex(cmsgpack.pack({ known.origin, known.stands_for, known.definition, canonical }))
     local there = get(c, field)
@@ -95,6 +95,7 @@ function I.store(c, channel, value, parents, emission, element, canonical, truth
   local locks = I.locks_of(c, parents)
   if known.lock then locks[#locks + 1] = c.numbers end
   c.inputs = c.inputs + 1
+  if c.journal then J.input(c, c.numbers, channel, value, made_of, emission, element, known.dedupe and canonical) end
   return { number = keep(c, value, channel, parents, emission, element, locks, canonical, truth), known = known }
 end
 

@@ -3,8 +3,8 @@
 -- Guarantees: an ending is kept until it has been read by whoever opened the context, or its retention is over; whoever waits for
 -- the end of another's context gets a copy, so that neither takes it from the other; nothing stays for ever.
 -- The owner of a context: { who has opened it, seconds of retention, whether it wants to hear nothing, whoever waits besides… }
--- `due` has a time for each ending ('c' and the name of the context), each inbox ('i' and its owner) and all that is staged ('s' and
--- the stage); a number below zero is a retention that has not begun: time comes from outside, with who collects.
+-- `due` has a time for each ending ('c' and the name of the context), its journal ('j'), each inbox ('i' and its owner) and all that
+-- is staged ('s' and the stage); a number below zero is a retention that has not begun: time comes from outside, with who collects.
 -- KEYS: none, it is called by other files
 -- ARGV: none
 -- Returns: S.tell, S.keep, S.forget, S.collect
@@ -52,6 +52,7 @@ function S.keep(c, ending, sample)
   end
   S.tell(c)
   due_then['c' .. name] = -owner[2]
+  if c.journal then due_then['j' .. name] = -owner[2] end
   P.tally(how)
   if c.group ~= '' then G.ended(name, c.group, how, c.failure ~= '' and c.failure or sample) end
 end
@@ -85,6 +86,9 @@ function S.collect(now, most)
       gone = gone + S.forget({ rest })
     elseif string.sub(member, 1, 1) == 's' then
       S.unstage(rest)
+    elseif string.sub(member, 1, 1) == 'j' then
+      J.forget(rest)
+      redis.call('ZREM', due, member)
     else
       redis.call('ZREM', due, member)
       for _, name in ipairs(redis.call('HKEYS', key('letters', rest))) do B.drop(B.letter(rest, name)) end

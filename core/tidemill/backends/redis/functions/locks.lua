@@ -42,7 +42,11 @@ function L.release(c, r)
     if was_first and not first then redis.call('SREM', listed_at(c), lock) end
     if first then
       local other = R.record(c, first)
-      if other and other.state == 'taken' and holds(c, other) then P.dispatch(c, other) end
+      if other and other.state == 'taken' and holds(c, other) then
+        other.freed = true
+        P.dispatch(c, other)
+        other.freed = nil
+      end
     end
   end
 end

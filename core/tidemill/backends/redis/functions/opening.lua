@@ -11,6 +11,7 @@ local function store(c, offers)
   local new = {}
   for _, offer in ipairs(offers) do
     local parents, uid = {}, offer[4]
+    if c.journal then c.uid = uid end
     for at, parent in ipairs(offer[3]) do parents[at] = tonumber(get(c, 'n' .. parent)) end
     local item, there = I.store(c, offer[1], offer[2], parents, 0, c.given, offer[6], offer[5])
     c.given = c.given + 1
@@ -47,6 +48,7 @@ function S.open(id, fields, offers, hold, stage)
     G.opened(c)
   end
   c.held = hold
+  if c.journal then J.opened(c) end
   if stage or S.has_many_seeds(c.p) then
     S.begin_feeding(c, offers, hold, stage)
     return c

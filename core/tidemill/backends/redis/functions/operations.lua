@@ -53,10 +53,14 @@ function O.knock(c, item, truth, op, group, paths)
   c.satisfied[#c.satisfied + 1] = mark
   c.opened[#c.opened + 1] = item.number
   c.dirty = true
-  if O.active(c, op) then M.everything(c, op) end
+  if O.active(c, op) then
+    if c.journal then J.note(c, 'g', op, item.number) end
+    M.everything(c, op)
+  end
 end
 
 function O.default(c, op, parameter)
+  if c.journal then J.note(c, 'd', c.numbers, op, parameter, c.p.ops[op + 1].defaults[parameter + 1]) end
   M.arrive(c, op, { parameter }, I.store_default(c, c.p.ops[op + 1].defaults[parameter + 1]))
 end
 

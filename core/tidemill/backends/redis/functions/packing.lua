@@ -29,14 +29,14 @@ local function unpacked(raw)
     numbers = f[16], visible = f[17], holding = f[18], depth = f[19], parent = f[20], place = f[21], owner = f[22],
     failure = f[23], lineage = f[24], box_first = f[25], box_next = f[26], results = f[27], failures = f[28], notes = f[29],
     satisfied = f[30], opened = f[31], sealed = f[32], forgiven = f[33], aux = f[34], kids = f[35], turns = f[36],
-    group = f[37] or '', feeding = f[38] or {}, set = {}, read = {}, gone = {}, heads = {}, stored = true }
+    group = f[37] or '', feeding = f[38] or {}, journal = f[39], events = f[40], set = {}, read = {}, gone = {}, heads = {}, stored = true }
 end
 
 local packed
 do
   -- what never changes is packed once; owners only become more
   local function begins(c)
-    c.begins = '\220\0\38' .. cmsgpack.pack(c.id, c.name, c.plan, c.strict)
+    c.begins = (c.journal and '\220\0\40' or '\220\0\38') .. cmsgpack.pack(c.id, c.name, c.plan, c.strict)
     return c.begins
   end
 
@@ -67,6 +67,6 @@ do
       .. (s[c.box_first] or spell(c.box_first)) .. (s[c.box_next] or spell(c.box_next))
       .. (s[c.results] or spell(c.results)) .. (s[c.failures] or spell(c.failures))
       .. rare(c) .. (s[c.turns] or spell(c.turns)) .. (s[c.group] or spell(c.group))
-      .. (#c.feeding == 0 and '\144' or cmsgpack.pack(c.feeding))
+      .. (#c.feeding == 0 and '\144' or cmsgpack.pack(c.feeding)) .. (c.journal and cmsgpack.pack(c.journal, c.events) or '')
   end
 end

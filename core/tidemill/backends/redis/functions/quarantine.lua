@@ -61,7 +61,8 @@ function S.quarantine(id, c, why)
   if child[2] ~= '' then
     C.ended(child[2], child[3], ending)
   else
-    S.keep({ id = id, name = name, owner = owner, failure = failure, group = G.of(name) }, ending)
+    local journal = J.broken(id, name, failure)
+    S.keep({ id = id, name = name, owner = owner, failure = failure, group = G.of(name), journal = journal }, ending)
   end
 end
 

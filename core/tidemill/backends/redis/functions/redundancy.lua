@@ -59,6 +59,7 @@ function R.take(c, op, numbers)
   if c.set[field] or not new and get(c, field) then return end  -- what has come in this call has no record in the store
   local r = { id = id, op = op, numbers = numbers, state = 'taken', tries = 0, lost = 0, emitted = 0, given = 0, leases = 0,
     worker = '', locks = I.locks_of(c, numbers), waiting = -1, endings = NONE, children = NONE, new = true }
+  if c.journal then J.set(c, 't', id) end
   c.open, c.backlog, c.taken, c.dirty = c.open + 1, c.backlog + 1, c.taken + 1, true
   P.count(c, op, 'taken')
   if c.ahead and c.ahead[1] == op then return P.take_ahead(c, r) end

@@ -27,6 +27,7 @@ local function stored(c, r, given, least, now)
   end)
   if ok then return true end
   if type(problem) ~= 'table' then error(problem) end
+  if c.journal then J.set(c, 'n', r.id) end
   P.leave(c, r, 'dropped')
   drop(c, 'p' .. r.id)
   c.open = c.open - 1
@@ -61,6 +62,7 @@ end
 function KIND.failed(c, r, failure, _, _, now) try_again_or_fail(c, r, failure, now) end
 
 function KIND.lost(c, r, message)
+  if c.journal then J.note(c, 'x', r.id, message) end
   r.lost = r.lost + 1
   if r.lost < MAX_LOST then
     P.again(c, r)
@@ -70,9 +72,13 @@ function KIND.lost(c, r, message)
   P.fail(c, r, failure_of(c, r, 'Poisonous', said))
 end
 
-function KIND.released(c, r) P.again(c, r) end
+function KIND.released(c, r)
+  if c.journal then J.set(c, 'b', r.id) end
+  P.again(c, r)
+end
 
 function KIND.subflow(c, r, children)
+  if c.journal then J.note(c, 's', r.id, #children) end
   if c.stage ~= c.p.ops[r.op + 1].stage then  -- dropped: it opens nothing any more
     P.again(c, r)
     return

@@ -17,7 +17,8 @@ local function failure_of(c, r, reason, message)
     names = operation.names, values = values, context = c.name })
 end
 
-local function finish(c, r)
+local function finish(c, r, failed)
+  if c.journal and not failed then J.set(c, 'c', r.id) end
   P.leave(c, r, 'completed')
   drop(c, 'p' .. r.id)
   c.open = c.open - 1
@@ -26,6 +27,7 @@ end
 
 function P.fail(c, r, failure)
   P.count(c, r.op, 'failed')
+  if c.journal then J.note(c, 'f', r.id, failure) end
   if c.strict and c.failure == '' then
     P.leave(c, r, 'completed')
     drop(c, 'p' .. r.id)
@@ -35,12 +37,14 @@ function P.fail(c, r, failure)
   end
   put(c, 'f' .. c.failures, failure)
   c.failures = c.failures + 1
-  finish(c, r)
+  finish(c, r, true)
 end
 
 function P.again(c, r)
+  local over = c.stage ~= c.p.ops[r.op + 1].stage
+  if over and c.journal then J.set(c, 'n', r.id) end
   P.leave(c, r, 'taken')
-  if c.stage ~= c.p.ops[r.op + 1].stage then  -- dropped meanwhile
+  if over then  -- dropped meanwhile
     drop(c, 'p' .. r.id)
     c.open = c.open - 1
     S.quiet(c)
@@ -63,6 +67,7 @@ local function try_again_or_fail(c, r, failure, now)
     return
   end
   P.count(c, op, 'retried')
+  if c.journal then J.note(c, 'r', r.id, failure) end
   r.waiting, r.endings = -1, {}  -- a further try opens its children anew
   local wait = math.min(MAX_BACKOFF, operation.backoff * 2 ^ math.min(r.tries - 1, 60))
   if wait <= 0 then

@@ -22,9 +22,13 @@ local function next_stage(c)
   c.stage, c.failed_stage, c.dirty = following, '', true
   c.sealed[stage] = c.numbers
   if following == 'output' then c.visible = c.numbers end
+  if c.journal then J.note(c, 'S', following) end
   local ops = c.p.ops
   for at = 1, #ops do
-    if ops[at].stage == following and c.stage == following and O.active(c, at - 1) then M.everything(c, at - 1) end
+    if ops[at].stage == following and c.stage == following and O.active(c, at - 1) then
+      if c.journal and ops[at].groups > 0 then J.note(c, 'g', at - 1, -1) end
+      M.everything(c, at - 1)
+    end
   end
   return true
 end
@@ -60,6 +64,7 @@ end
 
 function S.fail(c, failure)
   c.dirty = true
+  if c.journal then J.note(c, 'F', failure) end
   if c.failure == '' then
     c.failure = failure
   else

@@ -8,7 +8,7 @@
 -- Returns: begin, key, plan_of, new_context, context, put, get, drop, forget, and the tables of the networks
 
 -- one table for each network and verb, so that they may call each other whatever their order in the library
-local I, O, M, R, L, P, S, C, W, G, X = {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}
+local I, O, M, R, L, P, S, C, W, G, X, J = {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}
 
 local K = {}        -- keys of this call's shard
 local loaded = {}   -- context id -> context, for the length of one call

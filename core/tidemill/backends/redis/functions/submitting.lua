@@ -31,11 +31,14 @@ local function open(a, owner)
   if a[8] and S.staged(a[8]) ~= a[9] then return 'STAGE' end
   local id = S.new_id()
   P.tally('opened')
-  S.open(id, { name = a[1], plan = a[2], strict = a[4], owner = owner, lineage = a[6], group = group }, a[3], a[5], a[8])
+  local keeps = type(a[6]) == 'table' and a[6] or { a[6] }
+  S.open(id, { name = a[1], plan = a[2], strict = a[4], owner = owner, lineage = keeps[1], group = group,
+    journal = keeps[2] and { keeps[2] } }, a[3], a[5], a[8])
   return 'OK'
 end
 
--- submit: {owner, {{name, plan digest, offers, strict, hold, lineage, group, and where the offers are staged: stage, pieces}…},
+-- submit: {owner, {{name, plan digest, offers, strict, hold, lineage, or that and the events its journal keeps, group, and where the
+-- offers are staged: stage, pieces}…},
 -- seconds of retention, whether the owner wants to hear nothing of ends, now} -> {for each 'OK', 'PLAN' (publish it first), 'STAGE'
 -- (its offers), 'LATER' (this is much already), 'DUPLICATE', or 'CANCELLED': its group is}
 local function submit(a)
@@ -98,6 +101,13 @@ end
 -- forget: {name…} -> how many of the endings were there
 local function forget_endings(a) return S.forget(a) end
 
+-- forget_journals: {name…} -> how many journals of contexts that have ended there were; those of the contexts below them go, too
+local function forget_journals(a)
+  local many = 0
+  for _, name in ipairs(a) do many = many + (redis.call('HEXISTS', K.names, name) == 0 and J.forget(name) or 0) end
+  return many
+end
+
 -- collect: {now} -> how many endings were forgotten because their retention is over
 local function collect(a) return S.collect(a[1], PIECE) end
 
@@ -106,4 +116,5 @@ redis.register_function({ function_name = 'tidemill_1_endings', callback = step(
 redis.register_function({ function_name = 'tidemill_1_await', callback = step(await), flags = DRAINS })
 redis.register_function({ function_name = 'tidemill_1_ended', callback = step(ended), flags = DRAINS })
 redis.register_function({ function_name = 'tidemill_1_forget', callback = step(forget_endings), flags = DRAINS })
+redis.register_function({ function_name = 'tidemill_1_forget_journals', callback = step(forget_journals), flags = DRAINS })
 redis.register_function({ function_name = 'tidemill_1_collect', callback = step(collect), flags = DRAINS })

@@ -8,6 +8,7 @@
 -- Returns: write_back, forget_all
 
 local function write(c)
+  if c.log then J.write(c) end
   for at = 1, #c.gone, 4000 do redis.call('HDEL', c.hash, unpack(c.gone, at, math.min(at + 3999, #c.gone))) end
   c.raw, c.records, c.stored = packed(c), {}, true
   local arguments, n = { 's', c.raw }, 2
