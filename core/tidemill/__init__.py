@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from tidemill.operation.dataflow import RunDataFlowConfig, run_dataflow
     from tidemill.operation.output import Associate, AssociateDefinition, GetMulti, GetSingle, GroupBy
     from tidemill.operation.remap import RemapConfig, remap
+    from tidemill.orchestrator.kubernetes import KubernetesOrchestrator
     from tidemill.orchestrator.memory import MemoryOrchestrator
     from tidemill.orchestrator.outcome import Outcome, Progress
     from tidemill.orchestrator.redis import RedisOrchestrator
@@ -129,6 +130,7 @@ __all__ = [
     "InvalidDocument",
     "InvalidFlow",
     "InvalidInput",
+    "KubernetesOrchestrator",
     "Limits",
     "LoadError",
     "MemoryInputSet",
@@ -283,6 +285,7 @@ _HOMES = {
         "RemapConfig",
         "remap",
     ),
+    "tidemill.orchestrator.kubernetes": ("KubernetesOrchestrator",),
     "tidemill.orchestrator.memory": ("MemoryOrchestrator",),
     "tidemill.orchestrator.outcome": (
         "Outcome",

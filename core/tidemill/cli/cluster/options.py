@@ -16,8 +16,8 @@ from typing import Any, TypeVar, cast
 import click
 
 from tidemill.cli import errors
-from tidemill.cli.cluster.client import ApiError, Client, Place, connected
 from tidemill.cli.options import level, set_up_logging
+from tidemill.orchestrator.cluster.client import ApiError, Client, Place, connected
 
 __all__ = ["CLUSTER_HELP", "Asked", "asking", "cluster_options", "doing"]
 
@@ -61,7 +61,7 @@ def cluster_options(function: _Function) -> _Function:
 @contextlib.contextmanager
 def _place(asked: Asked, name: str) -> Iterator[Place]:
     """Give the place that the options name. Raises `ApiError`."""
-    from tidemill.cli.cluster import kubectl
+    from tidemill.orchestrator.cluster import kubectl
 
     with contextlib.ExitStack() as stack:
         url = asked.api or stack.enter_context(kubectl.forwarded())

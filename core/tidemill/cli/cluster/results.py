@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from tidemill.cli import errors
-from tidemill.cli.cluster.client import Client
 from tidemill.cli.cluster.options import CLUSTER_HELP, Asked, asking, cluster_options
 from tidemill.cli.options import examples, paragraphs, verbosity
+from tidemill.orchestrator.cluster.client import Client
 
 __all__ = ["command"]
 

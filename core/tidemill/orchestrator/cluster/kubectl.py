@@ -1,6 +1,6 @@
-"""kubectl as a way to the API: it finds the Service, forwards a port, and knows who we are.
+"""kubectl as a way to a cluster: it finds the Service of the HTTP API, forwards a port, and knows who we are.
 
-Neighbours: `options`, which asks for this where nothing is said.
+Neighbours: whoever is told nothing about where a cluster is asks for this.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from tidemill.cli.cluster.client import ApiError
+from tidemill.orchestrator.cluster.client import ApiError
 
-__all__ = ["forwarded", "namespace", "token"]
+__all__ = ["forwarded", "namespace", "proxied", "token"]
 
 _SERVICE = "app.kubernetes.io/name=tidemill,app.kubernetes.io/component=api"
 _SECONDS = 30
@@ -83,15 +84,34 @@ def forwarded() -> Iterator[str]:
         f"service/{metadata['name']}",
         f":{port['port']}",
     ]
+    with _serving(command, r"127\.0\.0\.1:(\d+)") as local:
+        yield f"{'https' if port.get('name') == 'https' else 'http'}://127.0.0.1:{local}"
+
+
+@contextlib.contextmanager
+def proxied() -> Iterator[str]:
+    """Have kubectl speak to the API server in our name meanwhile, and give the path of the socket where it listens.
+
+    Nobody else can open it: it is in a folder of ours. Raises `ApiError` (KubectlFailed, KubectlMissing).
+    """
+    with tempfile.TemporaryDirectory(prefix="tidemill-") as folder:
+        socket = f"{folder}/kubectl"
+        _kubectl("version", "--client")
+        with _serving(["kubectl", "proxy", f"--unix-socket={socket}"], r"serve on (.*)$"):
+            yield socket
+
+
+@contextlib.contextmanager
+def _serving(command: list[str], said: str) -> Iterator[str]:
+    """Run a kubectl that serves meanwhile, and give what its first line says about where."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             assert process.stderr is not None
-            line = process.stdout.readline()
-            where = re.search(r"127\.0\.0\.1:(\d+)", line)
+            where = re.search(said, process.stdout.readline())
             if where is None:
-                raise ApiError(f"kubectl port-forward: {process.stderr.read().strip()}", reason="KubectlFailed")
-            yield f"{'https' if port.get('name') == 'https' else 'http'}://127.0.0.1:{where[1]}"
+                raise ApiError(f"{' '.join(command[:2])}: {process.stderr.read().strip()}", reason="KubectlFailed")
+            yield where[1]
         finally:
             process.terminate()
 

@@ -1,6 +1,6 @@
 """Requests to the HTTP API of a cluster, and what it refuses as errors of ours.
 
-Neighbours: the verbs, which ask; `options`, which says where the API is.
+Neighbours: the verbs of the command line and `orchestrator.kubernetes`, which ask.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tidemill.errors import TidemillError
 if TYPE_CHECKING:
     import aiohttp
 
-__all__ = ["ApiError", "Client", "Place", "connected"]
+__all__ = ["ApiError", "Client", "Place", "connected", "extra"]
 
 
 class ApiError(TidemillError):
@@ -120,14 +120,20 @@ async def _refused(answer: aiohttp.ClientResponse) -> ApiError:
         return ApiError(f"the API has answered with {answer.status}: {text}", reason=f"Status{answer.status}")
 
 
-@asynccontextmanager
-async def connected(place: Place) -> AsyncIterator[Client]:
-    """Give a client while it is needed. Raises `ApiError` (ExtraMissing) where what it needs is not installed."""
+def extra() -> Any:
+    """Return aiohttp. Raises `ApiError` (ExtraMissing) where it is not installed."""
     try:
         import aiohttp
     except ImportError:
         said = "this needs the package aiohttp, which is not installed: pip install 'tidemill[worker]'"
         raise ApiError(said, reason="ExtraMissing") from None
+    return aiohttp
+
+
+@asynccontextmanager
+async def connected(place: Place) -> AsyncIterator[Client]:
+    """Give a client while it is needed. Raises `ApiError` (ExtraMissing) where what it needs is not installed."""
+    aiohttp = extra()
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=120)
     headers = {"Authorization": f"Bearer {place.token}"}
     async with aiohttp.ClientSession(timeout=timeout, headers=headers, read_bufsize=1 << 24) as session:
