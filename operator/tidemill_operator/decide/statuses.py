@@ -86,11 +86,28 @@ def _times(seen: Observed, said: Mapping[str, Said]) -> dict[str, Any]:
         made["completionTime"] = ended or time_of(seen.now)
         made["durationSeconds"] = max(0, round((seconds_of(made["completionTime"]) or seen.now) - began))
         return made
-    done = stored.contexts["succeeded"] + stored.contexts["failed"]
-    if done and stored.contexts["open"] and stored.state == "active":
-        left = math.ceil((seen.now - began) / done * stored.contexts["open"])
-        made["estimatedCompletionTime"] = _steady(before, seen.now, left)
+    left = _left(seen, seen.now - began)
+    if left is not None and stored.contexts["open"] and stored.state == "active":
+        made["estimatedCompletionTime"] = _steady(before, seen.now, math.ceil(left))
     return made
+
+
+def _left(seen: Observed, elapsed: float) -> float | None:
+    """Return the seconds until all is done: by the contexts that have ended, and before that by what is ready in each
+    pool and the measured seconds of one; None while neither can be told."""
+    assert seen.stored is not None
+    contexts = seen.stored.contexts
+    done = contexts["succeeded"] + contexts["failed"]
+    if done:
+        return elapsed / done * contexts["open"]
+    expected = []
+    for pool in seen.pools:
+        if pool.backlog:
+            workers = pool.deployed.ready if pool.deployed else 0
+            if pool.seconds is None or not workers:
+                return None
+            expected.append(pool.backlog * pool.seconds / workers)
+    return max(expected, default=None)
 
 
 def _steady(before: Mapping[str, Any], now: float, left: float) -> str:

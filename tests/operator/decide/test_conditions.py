@@ -167,6 +167,16 @@ def test_what_is_expected_is_said_once_it_was_measured_and_stays_until_it_is_off
     assert status_of(stuck, conditions(stuck))["estimatedCompletionTime"] != first["estimatedCompletionTime"]
 
 
+def test_before_a_context_has_ended_what_is_ready_tells() -> None:
+    began = {"startTime": "2025-06-15T15:06:20Z"}  # 20 s before NOW
+    seen = dataflow(stored=stored(2, 0), status=began, pools=(pool(backlog=25, seconds=2.0),))
+    assert status_of(seen, conditions(seen))["estimatedCompletionTime"] == "2025-06-15T15:07:30Z"
+    for unknown in ({"seconds": None}, {"deployed": Deployed("words-default")}, {"deployed": None}, {"backlog": 0}):
+        pools = (pool(**{"backlog": 25, "seconds": 2.0, **unknown}),)
+        later = replace(seen, pools=pools)
+        assert "estimatedCompletionTime" not in status_of(later, conditions(later))
+
+
 def test_results_stand_in_the_status_where_they_are_small() -> None:
     seen = dataflow(stored=stored(0, 1, results=(("words", {"length": [4]}),)))
     assert status_of(seen, conditions(seen))["results"] == [{"context": "words", "result": {"length": [4]}}]
