@@ -129,8 +129,8 @@ class Pump:
     async def _exchange(self) -> float | None:
         """Report what there is, start what comes back, and return the seconds until something else is due."""
         batch = self._batch()
-        room = self.slots if self.left is None else min(self.slots, self.left)
-        want = 0 if self._stopping or self.paused else min(BATCH, max(0, room - len(self._running)))
+        room = max(0, self.slots - len(self._running))
+        want = 0 if self._stopping or self.paused else min(BATCH, room if self.left is None else min(room, self.left))
         reports = [report for report, _ in batch]
         self._ahead.sends(reports)
         try:
