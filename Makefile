@@ -77,6 +77,10 @@ generate: $(STAMP)  ## make the definitions of the kinds, the page about the cha
 images: $(STAMP)  ## build the images of operator and workers (BUILDER=docker|podman|buildah|cluster; ARGS=tidemill-worker for one)
 	@PYTHONPATH=. $(PY) tools/images.py $(ARGS)
 
+.PHONY: sbom
+sbom: $(STAMP)  ## say what is in the images, as CycloneDX, in build/sbom (ARGS=tidemill-worker for one)
+	@PYTHONPATH=. $(PY) tools/sbom.py $(ARGS)
+
 .PHONY: playground
 playground: $(STAMP)  ## a cluster, Tidemill in it and a first data flow (CLUSTER=kind|dev; ARGS=--down removes it)
 	@PYTHONPATH=. $(PY) tools/playground.py $(ARGS)

@@ -48,7 +48,8 @@ def test_what_is_installed_is_what_the_lock_file_names(name: str) -> None:
     assert "--require-hashes --only-binary :all:" in text
     [extras] = re.findall(r'^ARG EXTRAS="(.*)"$', text, re.MULTILINE)
     assert set(extras.split()) <= set(PROJECT["project"]["optional-dependencies"])
-    assert extras == name.removeprefix("tidemill-")
+    # The operator fetches files of inputs from object stores; workers are small.
+    assert extras == {"tidemill-operator": "operator blobs", "tidemill-worker": "worker"}[name]
 
 
 @pytest.mark.parametrize("name", DOCKERFILES)
