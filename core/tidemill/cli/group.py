@@ -29,6 +29,7 @@ VERBS = {
     "diagram": "Draw a data flow as Mermaid, DOT or SVG.",
     "doctor": "Check this machine and installation, and say what to do about findings.",
     "estimate": "Say how long a data flow will take, without running it.",
+    "events": "Show what happened to a context, each event with the one that caused it.",
     "get": "Show how far a data flow on a cluster is.",
     "lineage": "Show what a result was made of, or what came of an input.",
     "results": "Print what became of contexts in a store.",

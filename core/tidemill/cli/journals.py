@@ -18,7 +18,7 @@ from tidemill.errors import InvalidDocument, TidemillError
 if TYPE_CHECKING:
     from tidemill.journal.event import Event
 
-__all__ = ["journal_options", "line_of", "noting", "read_events", "source_options"]
+__all__ = ["gathered", "journal_options", "line_of", "noted", "noting", "read_events", "read_later", "source_options"]
 
 
 def journal_options(function: Any) -> Any:
@@ -89,6 +89,34 @@ def read_events(path: str) -> Iterator[Event]:
                 told = f"line {number} is no event of a journal: {error}"
                 raise InvalidDocument(told, reason="MalformedJson", path=where) from error
             yield Event.of(said, where)
+
+
+async def noted(octx: Any, name: str, sink: Callable[[Sequence[Event]], None] | None) -> None:
+    """Hand the events of a context that has ended to ``sink``, with those of its child contexts, where a store has kept
+    them; they are not needed there any more then."""
+    journals = getattr(octx.backend, "journals", None)
+    if sink is None or journals is None:
+        return
+    for events in (await gathered(name, octx.backend.journal)).values():
+        sink(events)
+    await journals.forget(name)
+
+
+async def gathered(context: str, journal: Callable[[str], AsyncIterator[Event]]) -> dict[str, list[Event]]:
+    """Return the events of a context and of its child contexts, by name. Raises `TidemillError` (NoJournal)."""
+    found: dict[str, list[Event]] = {}
+    ahead = [context]
+    while ahead:
+        name = ahead.pop()
+        try:
+            events = found[name] = [event async for event in journal(name)]
+        except TidemillError:
+            if name == context:
+                raise
+            continue  # it is gone before the journal of the context above it
+        children = {event.what["child"] for event in events if event.kind == "child"}
+        ahead += sorted(children - found.keys(), reverse=True)
+    return found
 
 
 async def read_later(path: str) -> AsyncIterator[Event]:

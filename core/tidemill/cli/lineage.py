@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tidemill.cli import errors
 from tidemill.cli.backend import BACKEND_HELP, VARIABLE, backend_options, is_memory, shared, store
-from tidemill.cli.journals import read_events, source_options
+from tidemill.cli.journals import gathered, read_events, source_options
 from tidemill.cli.lineages import FORMATS, drawn
 from tidemill.cli.options import examples, paragraphs, set_up_logging, verbosity
-from tidemill.errors import TidemillError
 
 if TYPE_CHECKING:
-    from tidemill.journal.event import Event
     from tidemill.journal.rebuilt import Rebuilt
 
 __all__ = ["LINEAGE_HELP", "command", "lineage_options", "only_one", "tell"]
@@ -71,32 +68,11 @@ def command(
 
 
 async def _over(context: str, of: str, forward: bool, kind: str, opened: Any) -> int:
+    from tidemill.journal.rebuilt import rebuilt
+
     async with opened as backend:
-        return tell(await gathered(context, backend.journal), context, of, forward, kind)
-
-
-async def gathered(context: str, journal: Any) -> dict[str, Rebuilt]:
-    """Return what the journals of a context and of its child contexts tell; ``journal(name)`` yields events."""
-    from tidemill.journal.lineage import below, states_of
-
-    states: dict[str, Rebuilt] = {}
-    ahead = [context]
-    while ahead:
-        name = ahead.pop()
-        try:
-            events = [event async for event in _of(journal(name))]
-        except TidemillError:
-            if name == context:
-                raise
-            continue  # its journal is gone before that of the context above it
-        states |= states_of(events)
-        ahead += [child for child in sorted(below(states, name)) if child not in states]
-    return states
-
-
-async def _of(events: Any) -> AsyncIterator[Event]:
-    async for event in events:
-        yield event
+        found = await gathered(context, backend.journal)
+    return tell({name: rebuilt(events) for name, events in found.items()}, context, of, forward, kind)
 
 
 def only_one(states: dict[str, Rebuilt]) -> str:

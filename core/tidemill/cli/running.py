@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidemill.cli import errors
 from tidemill.cli.backend import MEMORY
-from tidemill.cli.journals import noting
+from tidemill.cli.journals import noted, noting
 from tidemill.cli.output import FAILURES_SHOWN, Printer, failure_text, printer, record_of
 from tidemill.cli.progress import Display, display, running, summary
 from tidemill.cli.recording import Recording, count_text
@@ -66,6 +66,7 @@ class Settings:
     record: str | None = None
     metrics_port: int | None = None
     journal: str | None = None
+    journalled: bool = False
     printer: Printer | None = None
     """What prints in the place of the one for ``output``."""
 
@@ -123,6 +124,7 @@ class _Run:
                 async with contextlib.aclosing(octx.outcomes(self._pairs(sets))) as outcomes:
                     async for outcome in outcomes:
                         self._take(outcome)
+                        await noted(octx, outcome.name, self.sink)
             finally:
                 self.progress = None
                 for task in beside:
@@ -226,6 +228,7 @@ def _orchestrator(settings: Settings, sink: Callable[[Sequence[Event]], None] | 
         journal = Journal(sink=sink) if sink is not None else None
         most, workers = settings.max_contexts, settings.workers
         return MemoryOrchestrator(max_ctxs=most, seed=settings.seed, workers=workers, exact=True, journal=journal)
+    from tidemill.journal.event import LIMIT
     from tidemill.orchestrator.redis import RedisOrchestrator
 
     return RedisOrchestrator(
@@ -233,4 +236,5 @@ def _orchestrator(settings: Settings, sink: Callable[[Sequence[Event]], None] | 
         max_ctxs=settings.max_contexts,
         workers=settings.workers,
         durability=settings.durability,
+        journal=LIMIT if sink is not None or settings.journalled else None,
     )

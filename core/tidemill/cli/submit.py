@@ -42,10 +42,12 @@ def seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
         "tidemill submit flow.yaml --input name=Ada --backend redis://localhost:6379",
         "tidemill submit flow.yaml --inputs people.jsonl --retention 12h --backend redis://localhost:6379",
         "tidemill submit flow.yaml --input name=Ada --name ada --wait --backend redis://localhost:6379",
+        "tidemill submit flow.yaml --input name=Ada --name ada --journal --backend redis://localhost:6379",
     ),
 )
 @flow_options
 @click.option("--wait", is_flag=True, help="Wait for their ends and print results, as `tidemill run --workers 0` does.")
+@click.option("--journal", is_flag=True, help="Keep every change of state with the context: see `tidemill events`.")
 @click.option("--retention", callback=seconds, default="7d", show_default=True, metavar="TIME",
     help="How long an ending is kept which nobody has asked to forget: a number with s, m, h or d.")  # fmt: skip
 @backend_options(required=True)
@@ -59,22 +61,26 @@ def command(
     strict: bool,
     allow_remote: bool,
     wait: bool,
+    journal: bool,
     retention: float,
     backend: str,
     durability: str,
 ) -> int:
     """Open contexts in a store, for its workers to run."""
     from tidemill.cli.attended import attended
+    from tidemill.journal.event import LIMIT
 
     set_up_logging()
     shared(backend)
     found = given(flow, arguments, file, name=name, allow_remote=allow_remote, here=False)
     if wait:
-        return _waited(found, output, strict, backend, durability)
-    return attended(_submitted(found, output, strict, store(backend, durability, silent=True, retention=retention)))
+        return _waited(found, output, strict, journal, backend, durability)
+    more: dict[str, Any] = {"journal": LIMIT} if journal else {}
+    opened = store(backend, durability, silent=True, retention=retention, **more)
+    return attended(_submitted(found, output, strict, opened))
 
 
-def _waited(found: Given, output: str, strict: bool, backend: str, durability: str) -> int:
+def _waited(found: Given, output: str, strict: bool, journal: bool, backend: str, durability: str) -> int:
     from tidemill.cli.running import Settings, execute
 
     settings = Settings(
@@ -86,6 +92,7 @@ def _waited(found: Given, output: str, strict: bool, backend: str, durability: s
         slow_inputs=found.total is None,
         backend=backend,
         durability=durability,
+        journalled=journal,
     )
     return execute(found.dataflow, found.sets, settings)
 

@@ -15,7 +15,7 @@ from tidemill.errors import ContextClosed, TidemillError, did_you_mean, shown
 from tidemill.journal.event import Event
 from tidemill.journal.rebuilt import Rebuilt, Set
 
-__all__ = ["Graph", "Node", "below", "lineage", "states_of"]
+__all__ = ["Graph", "Node", "lineage", "states_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,6 @@ def states_of(events: Iterable[Event]) -> dict[str, Rebuilt]:
             found[event.context] = Rebuilt()
         found[event.context].take(event)
     return found
-
-
-def below(states: Mapping[str, Rebuilt], context: str) -> set[str]:
-    """Return the child contexts that the context names, and is therefore to be read with."""
-    state = states.get(context)
-    return {name for names in state.children.values() for name in names} if state is not None else set()
 
 
 def lineage(states: Mapping[str, Rebuilt], context: str, of: str = "", *, forward: bool = False) -> Graph:

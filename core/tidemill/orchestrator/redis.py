@@ -64,7 +64,7 @@ class RedisOrchestrator:
     ``workers`` are the parameter sets that run at once in this process; with 0 others have to. ``max_ctxs`` bounds
     the contexts of a run that are open at once, ``lineage`` keeps their inputs for `Outcome.lineage`. ``durability``
     is what the store has to be (always, fast, none), ``prefix`` begins the names of its keys. ``lease``: seconds of
-    silence after which others take over what this process runs.
+    silence after which others take over what this process runs. ``journal``: contexts keep so many events.
 
     Raises `StoreError` when it is entered and the store is not to be used.
     """
@@ -79,6 +79,7 @@ class RedisOrchestrator:
         durability: str = "always",
         prefix: str = "tm",
         lease: float = LEASE,
+        journal: int | None = None,
     ) -> None:
         self.url = url
         self.max_ctxs = bound("max_ctxs", max_ctxs)
@@ -87,6 +88,7 @@ class RedisOrchestrator:
         self.durability = durability
         self.prefix = prefix
         self.lease = lease
+        self.journal = journal
         self.store = self.shown = ""
         self._stack = contextlib.AsyncExitStack()
 
@@ -146,7 +148,7 @@ class RedisOrchestratorContext(OrchestratorContext):
             self._stack.push_async_callback(client.close)
             await require(client.redis, store_url(parent.store).shown, tag=client.tag, durability=parent.durability)
             await patiently(client.load, "its functions")
-            self.backend = RedisBackend(client, owner=self.owner, lineage=parent.lineage)
+            self.backend = RedisBackend(client, owner=self.owner, lineage=parent.lineage, journal=parent.journal)
             self._stack.push_async_callback(self.backend.shut)
             self.backend.mail.crashed = self.crashed
             if parent.workers == 0:
