@@ -9,8 +9,10 @@ from pathlib import Path
 from tests.backends.redis.stores import server
 from tests.worker import flows
 from tests.worker.fleet import DEADLINE, Fleet, fleet, until
+from tidemill.backends.redis.measures import RedisMeasures
 from tidemill.backends.redis.overview import RedisOverview
 from tidemill.plan.compile import compile_plan
+from tidemill.runtime.measuring import short
 from tidemill_worker.metrics import Metrics
 
 
@@ -65,6 +67,9 @@ async def test_a_worker_says_what_it_does(tmp_path: Path) -> None:
             lambda: str(calls()),
         )
         assert await workers.stop() == [0]
+        stored = await RedisMeasures(backend.client).read(short(compile_plan(flows.FLOW).digest))
+        many = {scope.operation: one.value for scope, one in stored if one.values == ("completed",)}
+        assert many["tests.worker.flows:square"] == flows.EACH["square"]
 
 
 async def test_who_misses_an_operation_is_not_ready_and_says_which(tmp_path: Path) -> None:
