@@ -45,6 +45,8 @@ TESTS = (
     "tests/util/test_os.py",
     "tests/util/test_traverse.py",
     "tests/util/test_double_context_entry.py",
+    "tests/util/test_asynchelper.py",
+    "tests/util/test_asynccontextmanager.py",
 )
 OTHER = re.compile(
     r"\b(SLRModel|sklearn|Features?\(|Record\(|Model\b|CSVSource|JSONSource|Sources?\b|INISecret|train\(|predict\(|score\()"

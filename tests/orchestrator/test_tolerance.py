@@ -29,11 +29,12 @@ def giving(value: Any, definition: Definition) -> DataFlow:
     return DataFlow(give, GetMulti, seed=[Input(["seen"], GetMulti.op.inputs["spec"])])
 
 
-SCALARS = [("int", 0.1), ("int", True), ("float", False), ("str", True), ("string", 7), ("boolean", 1)]
+SCALARS = [("int", 0.1), ("int", True), ("float", False), ("str", True), ("string", 7), ("boolean", 1),
+           ("str", {"hashed": "x"}), ("string", ["a"]), ("string", b"a")]  # fmt: skip
 
 
 @pytest.mark.parametrize(("primitive", "value"), SCALARS)
-async def test_a_number_or_truth_value_may_stand_for_another_scalar(primitive: str, value: Any) -> None:
+async def test_a_number_may_stand_for_another_scalar_and_anything_for_a_text(primitive: str, value: Any) -> None:
     thing = Definition("thing", primitive)
     assert await result_of(taking(thing), Input(value, thing)) == {"seen": [value]}
     assert await result_of(giving(value, SEEN._replace(primitive=primitive))) == {"seen": [value]}
@@ -51,7 +52,7 @@ async def test_with_exact_it_may_not(primitive: str, value: Any) -> None:
 
 @pytest.mark.parametrize(
     ("primitive", "value"),
-    [("int", "12"), ("bool", "true"), ("str", b"12"), ("float", [1.0]), ("map", 1), ("array", 0.5), ("bytes", 3)],
+    [("int", "12"), ("bool", "true"), ("int", {}), ("float", [1.0]), ("map", 1), ("array", 0.5), ("bytes", 3)],
 )
 async def test_everything_else_is_refused(primitive: str, value: Any) -> None:
     thing = Definition("thing", primitive)

@@ -58,9 +58,9 @@ class MemoryOrchestrator:
     Configured by a `MemoryOrchestratorConfig`, or by its fields as keywords: ``max_ctxs`` bounds the contexts that are
     open at once, ``workers`` the parameter sets that run at once. ``seed`` makes a random order of execution that can
     be repeated. ``lineage`` keeps the inputs of contexts for `Outcome.lineage`. ``metrics``: measure calls, and let
-    operations count for the run. ``exact`` refuses a number or a truth
-    value that stands for another scalar, as stores and documents do; without it there is a warning in the log (see
-    `backends.memory.tolerance`). All that happens is noted in the ``journal``, if there is one.
+    operations count for the run. ``exact`` refuses a number that stands for another scalar, and what is no text, as
+    stores and documents do; without it there is a warning in the log (see `backends.memory.tolerance`). All that
+    happens is noted in the ``journal``, if there is one.
     """
 
     CONFIG = MemoryOrchestratorConfig

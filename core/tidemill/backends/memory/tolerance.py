@@ -1,9 +1,9 @@
-"""What a data flow of a Python program lets through: numbers and truth values that stand for another scalar.
+"""What a data flow of a Python program lets through: numbers that stand for another scalar, anything that is no text.
 
-DFFML compares no value with its primitive, and programs written for it give 0.1 to a definition that says int, or True
-to one that says str. In the memory of the program that is harmless, since nothing is encoded: such a value is let
-through and logged once. Everything else is refused as it is everywhere: a text for a number, a mapping for a list.
-Stores and documents are exact. Neighbours: `model.primitives`, `orchestrator.memory`.
+DFFML compares no value with its primitive, and programs written for it give 0.1 to a definition that says int, or a
+truth value or a mapping to one that says str. In the memory of the program that is harmless, since nothing is encoded:
+such a value is let through and logged once. The rest is refused as it is everywhere: a text for a number, a mapping for
+a list. Stores and documents are exact. Neighbours: `model.primitives`, `orchestrator.memory`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ logger = logging.getLogger("tidemill.values")
 
 
 class Tolerance:
-    """Gives the check of each definition, with numbers and truth values let through where a scalar is expected."""
+    """Gives the check of each definition, with more let through where a scalar is expected."""
 
     def __init__(self) -> None:
         self._said: set[str] = set()
@@ -39,7 +39,8 @@ class Tolerance:
         return kind, lambda value: check(value) or self._let_through(definition, value)
 
     def _let_through(self, definition: Definition, value: Any) -> bool:
-        if not isinstance(value, (bool, numbers.Real)):
+        text = CANONICAL[definition.primitive.lower()] == "str"
+        if value is None or not (text or isinstance(value, (bool, numbers.Real))):
             return False
         if definition.name not in self._said:
             self._said.add(definition.name)
