@@ -1,7 +1,8 @@
 """Plays fifty thousand simulated worlds, then kills workers a thousand times and the server of the store twenty times
 while real processes work: what the test suite does with two thousand worlds, two hundred kills and five.
 
-``make soak ARGS="--kills 5000 --flows 0"``. Prints what was done and what it came to; exits 1 when a promise is broken.
+``make soak ARGS="--kills 5000 --flows 0"``; ``ARGS="--cluster 10000"`` kills pods of a cluster while so many contexts
+come by its HTTP API, and does nothing else. Prints what was done and what it came to; exits 1 when a promise is broken.
 The number of a world that goes wrong is kept in tests/simulation/seeds.txt, each from a number that no run before has
 had.
 """
@@ -23,6 +24,8 @@ from tidemill.backends.redis.embedded import EmbeddedStore
 
 EXECUTIONS = 1.05
 """Calls for each parameter set that killed workers may cost."""
+PODS = {"worker": 30, "operator": 10, "api": 5, "store": 3}
+"""How often pods of each kind are killed."""
 REPORT = 1000
 """Worlds after which it is said how far it is."""
 
@@ -63,6 +66,28 @@ def kill(wanted: argparse.Namespace, number: int) -> int:
     return 0 if done.executions <= EXECUTIONS else 1
 
 
+def cluster(contexts: int, number: int) -> int:
+    """Kill pods while contexts come by the HTTP API, and return the exit code."""
+    from tests.e2e.node import Node
+    from tests.e2e.place import place
+    from tests.e2e.storm import Storm
+
+    where = place()
+    name = where.unique("soak")
+    with tempfile.TemporaryDirectory(prefix="tidemill-soak-") as folder, where.account() as account:
+        token = Path(folder) / "token"
+        token.write_text(where.kubectl("create", "token", account, "--duration=4h"))
+        storm = Storm(where, Node(where), token, contexts, PODS, number=number)
+        with where.gone_after(f"dataflow/{name}"):
+            try:
+                storm.check(storm.run(name), storm.results(name))
+            except AssertionError as error:
+                print(storm.said(), error, sep="\n", file=sys.stderr)
+                return 1
+    print(storm.said())
+    return 0
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run as the arguments say and return the exit code."""
     parser = argparse.ArgumentParser(prog="soak", description=" ".join((__doc__ or "").split("\n\n")[0].split()))
@@ -76,9 +101,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--store", choices=["redis", "valkey"], default="valkey", help="whose server is killed (default: %(default)s)"
     )
+    parser.add_argument("--cluster", type=int, metavar="CONTEXTS", help="kill pods of a cluster instead")
     wanted = parser.parse_args(arguments)
     number = random.randrange(10**6) if wanted.number is None else wanted.number
     print(f"drawn from {number}", flush=True)
+    if wanted.cluster:
+        return cluster(wanted.cluster, number)
     if wanted.flows and simulate(wanted.flows, 10**6 + number * 10**5):
         return 1
     return kill(wanted, number) if wanted.kills or wanted.stores else 0

@@ -1,9 +1,6 @@
 """The HTTP API of a real cluster, through a forwarded port and with tokens of real service accounts."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +8,7 @@ import pytest
 
 from tests.e2e.flows import doubling, module
 from tests.e2e.place import Place
+from tests.e2e.storm import tidemill
 
 pytestmark = pytest.mark.cluster
 
@@ -20,28 +18,8 @@ MANY = 3000
 @pytest.fixture(scope="module")
 def account(cluster: Place) -> Iterator[str]:
     """A service account that may edit in the namespace."""
-    name = cluster.unique("tenant")
-    binding = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"},
-        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": cluster.namespace}],
-    }
-    cluster.kubectl("create", "serviceaccount", name)
-    with cluster.gone_after(f"rolebinding/{name}", f"serviceaccount/{name}"):
-        cluster.apply(binding)
+    with cluster.account() as name:
         yield name
-
-
-def tidemill(cluster: Place, token: Path, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    """Type a command, which finds the API by kubectl."""
-    verb, *rest = words
-    command = [sys.executable, "-m", "tidemill.cli", verb, "-n", cluster.namespace, "--token-file", str(token), *rest]
-    environment = {**os.environ, **cluster.environment}
-    return subprocess.run(
-        command, input=given, env=environment, capture_output=True, text=True, timeout=600, check=False
-    )
 
 
 def test_contexts_are_opened_in_bulk_and_their_results_read(cluster: Place, account: str, tmp_path: Path) -> None:
