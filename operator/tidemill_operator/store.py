@@ -203,14 +203,15 @@ class Store:
     async def look(self, pools: Iterable[str]) -> Overview:
         """Return what pools are at, as of a moment ago; one call for all that a namespace asks for."""
         wanted = set(pools)
-        if self._seen is None or not wanted <= self.pools or time.monotonic() - self._seen_at > FRESH:
+        seen = self._seen
+        if seen is None or not wanted <= self.pools or time.monotonic() - self._seen_at > FRESH:
             self.pools |= wanted
             asked = time.monotonic()
             async with self.asked():
-                self._seen = await self._overview.pools(sorted(self.pools))
-            self._seen_at = time.monotonic()
-            await self._watching.look(self._seen.beats, asked, self._seen_at)
-        return self._seen
+                seen = self._seen = await self._overview.pools(sorted(self.pools))
+            self._seen_at = seen_at = time.monotonic()
+            await self._watching.look(seen.beats, asked, seen_at)  # others may forget what was seen meanwhile
+        return seen
 
     async def group(self, group: str, incarnation: str) -> Stored:
         """Return what the store says of a group. Raises `StoreError`."""
