@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from tidemill.cli.errors import say
 from tidemill.errors import InvalidDocument, TidemillError
 
 if TYPE_CHECKING:
@@ -22,10 +24,12 @@ __all__ = ["gathered", "journal_options", "line_of", "noted", "noting", "read_ev
 
 
 def journal_options(function: Any) -> Any:
-    """Give a command ``--journal``, for where events go."""
+    """Give a command ``--journal`` and ``--openlineage``, for where events go."""
     journal = click.option("--journal", metavar="FILE",
         help="Write every change of state to FILE, as JSON lines: see `tidemill events`.")  # fmt: skip
-    return journal(function)
+    openlineage = click.option("--openlineage", metavar="WHERE",
+        help="Tell OpenLineage what becomes of contexts: console, file:PATH, or the URL of a server.")  # fmt: skip
+    return journal(openlineage(function))
 
 
 def source_options(function: Any) -> Any:
@@ -43,18 +47,40 @@ def line_of(event: Event) -> str:
 
 
 @contextlib.contextmanager
-def noting(journal: str | None) -> Iterator[Callable[[Sequence[Event]], None] | None]:
-    """Give what takes the events of a run, or None if nobody wants them. Raises `TidemillError` (CannotWrite)."""
+def noting(
+    journal: str | None, openlineage: str | None, flow: str
+) -> Iterator[Callable[[Sequence[Event]], None] | None]:
+    """Give what takes the events of a run of ``flow``, or None if nobody wants them.
+
+    Raises `TidemillError` (CannotWrite, InvalidTransport) and `LoadError` (MissingExtra).
+    """
     with contextlib.ExitStack() as stack:
         sinks: list[Callable[[Sequence[Event]], None]] = []
         if journal is not None:
             sinks.append(stack.enter_context(_written(journal)))
+        if openlineage is not None:
+            sinks.append(stack.enter_context(_told(openlineage, flow)))
 
         def take(events: Sequence[Event]) -> None:
             for sink in sinks:
                 sink(events)
 
         yield take if sinks else None
+
+
+@contextlib.contextmanager
+def _told(where: str, flow: str) -> Iterator[Callable[[Sequence[Event]], None]]:
+    from tidemill.journal.openlineage import OpenLineage, transport_of
+
+    transport = transport_of(where)
+    if where == "console":
+        log = logging.getLogger("openlineage.client.transport.console")
+        log.setLevel(logging.INFO)  # what the library writes there is what was asked for
+    told = OpenLineage(transport, flow, failed=say)
+    try:
+        yield told
+    finally:
+        told.close()
 
 
 @contextlib.contextmanager

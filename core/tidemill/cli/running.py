@@ -67,6 +67,8 @@ class Settings:
     metrics_port: int | None = None
     journal: str | None = None
     journalled: bool = False
+    openlineage: str | None = None
+    flow: str = ""
     printer: Printer | None = None
     """What prints in the place of the one for ``output``."""
 
@@ -99,7 +101,8 @@ class _Run:
 
     async def main(self, sets: Iterable[InputSet]) -> int:
         """Run to the end, or to the first signal or timeout."""
-        with self._stoppable(), noting(self.settings.journal) as self.sink:
+        settings = self.settings
+        with self._stoppable(), noting(settings.journal, settings.openlineage, settings.flow) as self.sink:
             try:
                 await self._run(sets)
             except asyncio.CancelledError:

@@ -150,7 +150,10 @@ class _Stages(Stages):
         self._over = end
 
     def start(self, context: MemoryContext) -> None:
-        self._logs[context.name].begun = True
+        log = self._logs[context.name]
+        log.begun = True
+        if self._journal.sink is not None:
+            log.gather()  # whoever takes events hears of a context when it begins
         super().start(context)
 
     def _next(self, context: MemoryContext) -> bool:
