@@ -113,6 +113,84 @@ async def test_a_context_that_is_held_open_stays_so(world: World) -> None:
     assert await world.told() == list(range(301))
 
 
+async def test_many_inputs_that_are_added_come_in_pieces_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = operation("pair", {"a": A, "d": DEFAULT}, {"b": B})
+    plan = compile_plan(flow(pair, output("tell", {"once": ONCE}), seed=[Input(0, ONCE)]))
+    world.driver.scripts |= {"pair": lambda a, d: {"b": a * d}, "tell": lambda once: {str(once): once}}
+    await world.driver.open(plan, [Input(-1, A, uid="first")], hold=True)
+    made = calls_of(world, monkeypatch)
+    given = [*seeds(A, *range(MANY)), *[Input(at % 7, ONCE) for at in range(100)], Input(-1, A, uid="first")]
+    assert await world.backend.add("context", given) == MANY + 6, "one was there, and others are as good as equal"
+    verbs = [verb for verb, _ in made]
+    assert verbs.count("stage") == verbs.count("feed") == -(-(MANY + 100) // staging.OFFERS)
+    assert not await staged(world)
+    assert await world.backend.add("context", seeds(A, MANY)) == 1
+    await world.driver.drain()
+    await world.backend.close("context")
+    await world.driver.drain()
+    ran = await world.driver.end()
+    assert sorted(call["a"] for call in ran.calls("pair")) == list(range(-1, MANY + 1)), "each with the default, once"
+    assert ran.result == {str(at): at for at in range(7)}
+
+
+async def test_what_is_added_after_much_comes_after_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever adds a lot dies before it is all in; the next one has it go in first."""
+    await world.driver.open(FLOW, seeds(A, 0), hold=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(staging.Staging, "fed", dies)
+        with pytest.raises(RuntimeError):
+            await world.backend.add("context", seeds(A, *range(1, 300)))
+    made = calls_of(world, monkeypatch)
+    assert await world.backend.add("context", seeds(A, 300)) == 1
+    answers = [said for verb, said in made if verb in ("known", "feed", "add")]
+    assert answers[0] == b"FEED"
+    assert [said[0] for said in answers[1:-2]] == [1] * (len(answers) - 4) + [0]
+    await world.backend.close("context")
+    assert await world.told() == list(range(301))
+
+
+async def test_what_is_added_does_not_hold_a_context_open_for_ever(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was not held open ends when all is in and done, also when nobody waits for that; one that is closed
+    meanwhile too; one that is cancelled leaves nothing."""
+    for name in ("ends", "closed", "cancelled"):
+        await world.driver.open(FLOW, seeds(A, 0), name=name, hold=name == "closed")
+        with monkeypatch.context() as patched:
+            patched.setattr(staging.Staging, "fed", dies)
+            with pytest.raises(RuntimeError):
+                await world.backend.add(name, seeds(A, *range(1, 300)))
+    await world.backend.close("closed")
+    await world.backend.cancel("cancelled")
+    assert await world.told("ends") == list(range(300))
+    assert await world.told("closed") == list(range(300))
+    assert (await world.driver.end("cancelled")).failure.reason == "Cancelled"
+    while await world.client.call("chores"):
+        pass
+    assert not await staged(world)
+
+
+async def dies(staging: staging.Staging, name: str, stage: str = "") -> int:
+    """Do what a process does that dies."""
+    raise RuntimeError("it was killed")
+
+
+async def test_what_is_lost_of_what_is_added_is_staged_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.driver.open(FLOW, seeds(A, 0), hold=True)
+    answer, lost = world.client._answer, list[str]()
+
+    async def answering(verb: str, *arguments: bytes) -> Any:
+        if verb == "add" and not lost:
+            lost.append(verb)
+            await world.redis.unlink(*await staged(world))
+        return await answer(verb, *arguments)
+
+    monkeypatch.setattr(world.client, "_answer", answering)
+    assert await world.backend.add("context", seeds(A, *range(1, 300))) == 299
+    await world.backend.close("context")
+    assert await world.told() == list(range(300))
+
+
 async def begun(world: World, many: int = 300, hold: bool = False) -> list[Any]:
     """Stage inputs, and return the request that opens their context, as a submitter would send it that dies then."""
     plan = compile_plan(FLOW)
@@ -139,7 +217,7 @@ async def test_it_may_be_closed_and_cancelled_before_all_is_in(world: World) -> 
     await world.backend.close("context")
     with pytest.raises(ContextClosed):
         await world.backend.add("context", seeds(A, 1))
-    while await world.client.call("feed", "context"):
+    while (await world.client.call("feed", "context", ""))[0]:
         pass
     assert await world.told() == list(range(300))
     assert await world.client.call("submit", "dead", [await begun(world)], 60.0, True, 0.0) == [b"OK"]

@@ -24,6 +24,7 @@ from tidemill.backends.redis.operations import RedisOperationNetwork
 from tidemill.backends.redis.patience import patiently
 from tidemill.backends.redis.plans import Wired
 from tidemill.backends.redis.redundancy import RedisRedundancyChecker
+from tidemill.backends.redis.staging import Staging, is_much
 from tidemill.engine.lineage import LineageRecord, lineage_of
 from tidemill.engine.stages import result_of
 from tidemill.errors import ContextClosed, CorruptValue, LoadError, OperationFailure
@@ -153,15 +154,32 @@ class RedisBackend:
         uids = list({uid: None for item in inputs if isinstance(item, Input) for uid in _uids(item) if uid})
         added: Any = b"AGAIN"
         while added == b"AGAIN":  # somebody else has added something in between, so look again
-            digest, have, found = self._refuse(context, await self.client.call("known", context, uids))
+            answer = self._refuse(context, await self.client.call("known", context, uids))
+            if answer == b"FEED":  # what was staged before comes first
+                await Staging(self.client).fed(context)
+                continue
+            digest, have, found, given = answer
             values = await self.client.blobs.whole([value for _, value in found])
             known = {
                 uid: decode(value) for uid, (number, _), value in zip(uids, found, values, strict=True) if number != b""
             }
             wired = self.wired[digest.decode()]
             offers = [wired.offer(offer) for offer in wired.check(inputs, known, have)]
-            added = self._refuse(context, await self.client.call("add", context, offers))
+            added = self._refuse(context, await self._added(context, offers, given))
         return int(added)
+
+    async def _added(self, context: str, offers: list[Any], given: int) -> Any:
+        if not is_much(offers):
+            return await self.client.call("add", context, offers)
+        staging = Staging(self.client)
+        stage, pieces = await staging.staged(offers)
+        answer = await self.client.call("add", context, [], stage, pieces, len(offers), given)
+        if answer == b"STAGE":  # the store has lost some of it
+            return b"AGAIN"
+        if answer != b"OK":
+            return answer
+        new = await staging.fed(context, stage)
+        return len(offers) if new < 0 else new  # the context has ended before it could be asked
 
     async def close(self, context: str) -> None:
         """Take no more inputs for a context."""

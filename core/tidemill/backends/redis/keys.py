@@ -89,6 +89,7 @@ FIELDS = (
     ("d<digest>", "a value that is wanted once"),
     ("w<operation>.<parameter>", "a parameter that waits for a validator"),
     ("m<digest>", "the names of child contexts"),
+    ("a<stage>", "how many inputs were new of many that were added at once"),
     ("o<number>, f<number>", "results and failures"),
 )
 """The fields of a context."""

@@ -46,11 +46,15 @@ local function taking(name)
   return c
 end
 
--- add: {name, offers} -> how many were new, or a reason why not; 'AGAIN' where what `known` has said is not so any more
+-- add: {name, offers, and where they are staged in their place: stage, pieces, how many, how many were given before} -> how many
+-- were new, 'OK' where they are staged (see `feed`), or a reason why not: 'AGAIN' where what `known` has said is not so any more,
+-- 'STAGE' where something staged is gone
 local function add(a)
   local c, gone = taking(a[1])
   if not c then return gone end
-  if c.p.limits.inputs >= 0 and c.numbers + #a[2] > c.p.limits.inputs then return 'AGAIN' end
+  if #c.feeding > 0 or (a[6] and c.given ~= a[6]) then return 'AGAIN' end
+  if c.p.limits.inputs >= 0 and c.numbers + (a[5] or #a[2]) > c.p.limits.inputs then return 'AGAIN' end
+  if a[3] then return S.feed_more(c, a[3], a[4]) end
   for _, offer in ipairs(a[2]) do
     if offer[4] ~= '' and get(c, 'n' .. offer[4]) then return 'AGAIN' end
   end

@@ -38,6 +38,15 @@ function S.begin_feeding(c, offers, hold, stage)
   end)
 end
 
+-- inputs that are added to a context, in the same way; how many of them were new is counted
+function S.feed_more(c, stage, pieces)
+  if S.staged(stage) ~= pieces then return 'STAGE' end
+  c.feeding, c.held, c.dirty = { stage, c.held, #c.p.seeds + 1, 0 }, true, true
+  redis.call('ZREM', key('due'), 's' .. stage)
+  X.push('feed', c.id, stage)
+  return 'OK'
+end
+
 -- some inputs of the data flow itself, then a piece of what was given -> whether nothing is left of either
 local function feed_piece(c)
   local seeds = {}
@@ -47,7 +56,8 @@ local function feed_piece(c)
     S.give(c, seeds)
   else
     local offers = redis.call('LPOP', key('staged', c.feeding[1]))
-    if offers then S.give(c, cmsgpack.unpack(offers)) end
+    local new = offers and S.give(c, cmsgpack.unpack(offers)) or 0
+    if c.feeding[4] then c.feeding[4] = c.feeding[4] + new end
   end
   return c.feeding[3] > #c.p.seeds and S.staged(c.feeding[1]) == 0
 end
@@ -62,6 +72,7 @@ local function feed_context(id)
   end
   if not over then return '0' end
   local stage, hold = c.feeding[1], c.feeding[2]
+  if c.feeding[4] then put(c, 'a' .. stage, tostring(c.feeding[4])) end
   c.feeding, c.dirty = {}, true
   S.unstage(stage)
   if c.stage == 'processing' and c.held and not hold then S.stop_intake(c) end
@@ -85,11 +96,14 @@ local function stage(a)
   return redis.call('RPUSH', at, cmsgpack.pack(a[3]))
 end
 
--- feed: {name} -> whether more is to be fed to the context, 1 or 0; a piece is
+-- feed: {name, a stage that was added or ''} -> {whether more is to be fed to the context, 1 or 0; a piece is; how many of the
+-- stage were new, -1 where that is not known}
 local function feed(a)
   local id = redis.call('HGET', K.names, a[1])
   local c = id and context(id)
-  return c and #c.feeding > 0 and X.DO.feed(id, c.feeding[1]) ~= true and 1 or 0
+  local more = c and #c.feeding > 0 and X.DO.feed(id, c.feeding[1]) ~= true and 1 or 0
+  c = id and context(id)
+  return { more, c and a[2] ~= '' and tonumber(get(c, 'a' .. a[2]) or '-1') or -1 }
 end
 
 redis.register_function('tidemill_1_stage', step(stage))

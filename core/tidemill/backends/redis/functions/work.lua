@@ -70,10 +70,12 @@ local function read(a)
   return found or { 0, {} }
 end
 
--- known: {name, uids} -> {plan digest, how many inputs, {{number, value}…}}: what the context knows under uids
+-- known: {name, uids} -> {plan digest, how many inputs, {{number, value}…}, how many were given}: what the context knows under
+-- uids; 'FEED' while it is being fed: what is staged of it comes first
 local function known(a)
   local c, gone = taking(a[1])
   if not c then return gone end
+  if #c.feeding > 0 then return 'FEED' end
   local out = {}
   for at, uid in ipairs(a[2]) do
     local number = tonumber(get(c, 'n' .. uid))
@@ -84,7 +86,7 @@ local function known(a)
     end
     out[at] = { number or '', value }
   end
-  return { c.plan, c.numbers, out }
+  return { c.plan, c.numbers, out, c.given }
 end
 
 redis.register_function({ function_name = 'tidemill_1_cycle', callback = step(cycle), flags = DRAINS })
