@@ -42,6 +42,7 @@ end
 function S.feed_more(c, stage, pieces)
   if S.staged(stage) ~= pieces then return 'STAGE' end
   c.feeding, c.held, c.dirty = { stage, c.held, #c.p.seeds + 1, 0 }, true, true
+  if c.journal then J.note(c, 'a') end
   redis.call('ZREM', key('due'), 's' .. stage)
   X.push('feed', c.id, stage)
   return 'OK'
