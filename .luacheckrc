@@ -13,7 +13,7 @@ globals = { "B", "C", "G", "I", "J", "K", "L", "M", "O", "P", "R", "S", "W", "X"
   "many_kept", "plans" }
 
 local shared = {
-  "DRAINS", "MAX_LOST", "begin", "candidate", "context", "drop", "failure_of", "finish", "forget",
+  "DRAINS", "KIND", "MAX_LOST", "begin", "candidate", "context", "drop", "failure_of", "finish", "forget",
   "forget_all", "found", "get", "key", "learn", "listed", "mark", "new_context", "open", "packed", "parts",
   "plan_of", "put", "spell", "spelt", "step", "take_defaults", "taking", "try_again_or_fail", "unpacked",
   "word", "write_back",
