@@ -33,7 +33,8 @@ NOTEBOOK = ROOT / "docs" / "tutorial.ipynb"
 LONGEST = 3600
 """Seconds that one cell may take."""
 
-BEGINNING = """import os, sys
+BEGINNING = """import os
+import sys
 from pathlib import Path
 
 ROOT = next(folder for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "examples" / "tutorial").is_dir())

@@ -11,7 +11,7 @@ import pytest
 from tests.examples.tutorial.test_pages import CASES, PAGES, ROOT, pattern_of
 from tools import notebook
 
-SMALL = {"TUTORIAL_REQUESTS": "1 2", "TUTORIAL_LATENCY": "0.002"}
+SMALL = {"TUTORIAL_REQUESTS": "2", "TUTORIAL_LATENCY": "0.002"}
 SAID = [said for _, block in CASES for said in block]
 
 
@@ -52,16 +52,17 @@ def test_the_outputs_that_are_kept_are_those_of_a_whole_run() -> None:
     assert_it_shows_what_the_pages_say(notebook.read())
 
 
+@pytest.mark.timeout(900)  # a minute where nothing else runs
 def test_it_runs_from_top_to_bottom(tmp_path: Path) -> None:
     into = tmp_path / "run.ipynb"
     subprocess.run(
         [sys.executable, ROOT / "tools" / "notebook.py", "--execute", "--into", into],
         env={**os.environ, **SMALL, "TUTORIAL_INTO": str(tmp_path / "measured")},
         check=True,
-        timeout=290,
+        timeout=840,
     )
     assert_it_shows_what_the_pages_say(notebook.read(into))
-    assert len((tmp_path / "measured" / "measurements.jsonl").read_text(encoding="utf-8").splitlines()) == 2 * 9
+    assert len((tmp_path / "measured" / "measurements.jsonl").read_text(encoding="utf-8").splitlines()) == 9
 
 
 def test_outputs_stay_with_cells_that_are_as_they_were() -> None:
