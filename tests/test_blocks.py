@@ -6,6 +6,7 @@ says that it needs a cluster. What can be run nowhere (it wants a registry, a do
 program knows the words, and its files are there.
 """
 
+import ast
 import re
 import shlex
 import subprocess
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import tidemill
 from tests import test_docs, test_migrating, test_project
 from tests.charts.rendering import with_values
 from tidemill.cli.group import ON_A_CLUSTER, VERBS, command_of
@@ -39,6 +41,7 @@ NOT_RUN = {
     "docs/dataflow.md": {"read": 1},
     "docs/decisions/0002-layers.md": {"shown": 1},
     "docs/dffml-examples.md": {"read": 1},
+    "docs/dffml.md": {"read": 1},
     "docs/migrating.md": {"cluster": 1, "read": 1},
     "docs/running.md": {"read": 4},
     "docs/tutorial/10-kubernetes.md": {"cluster": 3},
@@ -73,7 +76,7 @@ def fate(page: Path, block: re.Match[str]) -> str:
     if language == "dffml" or page.name == "index.md" or (console and language in ("console", "py", "python", "yaml")):
         return "run"
     first = re.split(r"\s", block["text"].removeprefix("$ "), maxsplit=1)[0]
-    return "read" if first in PROGRAMS or language == "yaml" else "shown"
+    return "read" if first in PROGRAMS or language in ("yaml", "py") else "shown"
 
 
 def test_what_is_not_run_is_in_the_list() -> None:
@@ -152,6 +155,12 @@ def test_the_samples_run_as_their_page_says() -> None:
         assert (command.split()[0], printed) == ("tidemill", "")
         typed = [sys.executable, "-m", "tidemill.cli", *command.split()[1:]]
         assert " ok " in subprocess.run(typed, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+def test_a_program_that_needs_a_cluster_has_names_that_there_are() -> None:
+    [text] = [block["text"] for block in blocks(ROOT / "docs" / "dffml.md") if block["language"] == "py"]
+    compile(text, "dffml.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    assert [name for name in re.findall(r"dffml\.(\w+)", text) if not hasattr(tidemill, name)] == []
 
 
 def test_inputs_are_what_an_object_takes() -> None:
