@@ -18,9 +18,10 @@ from aiohttp import ClientPayloadError, web
 
 from tidemill.errors import InvalidDocument, TidemillError, shown
 from tidemill.formats.values import as_json, jsonable
+from tidemill.orchestrator.outcome import Outcome
 from tidemill.serving.answers import Answer, answer_of, error_of, failed_of
 from tidemill.serving.background import Background
-from tidemill.serving.channel import ImmediateResponse
+from tidemill.serving.channel import Channel, ImmediateResponse
 from tidemill.serving.flows import Gate, ServedFlow
 from tidemill.serving.guard import Guards
 from tidemill.serving.intake import Asked
@@ -187,7 +188,8 @@ class _Around:
             response.headers["Vary"] = "Origin"
             if request.method == "OPTIONS":
                 response.headers["Access-Control-Allow-Methods"] = "GET, POST"
-                response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Prefer"
+                allowed = "Authorization, Content-Type, Idempotency-Key, Prefer"
+                response.headers["Access-Control-Allow-Headers"] = allowed
         if self._service.draining:
             response.force_close()
 
@@ -206,20 +208,35 @@ class _Serving:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         channel = self._flow.channel
-        sets = self._flow.intake(await self._asked(request))
+        sets, key = self._flow.intake(await self._asked(request)), _key(request, channel)
         if channel.immediate_response is not None:
-            await self._begun(sets)
+            await self._begun(sets, key)
             return _immediate(channel.immediate_response)
         if channel.asynchronous or "respond-async" in request.headers.get("Prefer", "").lower():
-            return _accepted(await self._begun(sets))
-        outcomes = await self._flow.run(sets)
+            return _accepted(await self._begun(sets, key))
+        outcomes = await (self._once(sets, key) if key else self._flow.run(sets))
         for outcome in outcomes.values():
             status = "failed" if outcome.failure is not None else "succeeded"
             self._service.metrics.contexts.labels(channel.path, status).inc()
         return _sent(answer_of(channel, outcomes))
 
-    async def _begun(self, sets: Any) -> dict[str, str]:
-        return await self._service.background.begin(self._flow, sets)
+    async def _begun(self, sets: Any, key: str) -> dict[str, str]:
+        return await self._service.background.begin(self._flow, sets, key)
+
+    async def _once(self, sets: Any, key: str) -> dict[str, Outcome]:
+        """Run what no request with this key has run yet, and return what became of it.
+
+        Raises `TidemillError` (Timeout): it goes on, and the same request finds it.
+        """
+        found: dict[str, Outcome] = {}
+        end = time.monotonic() + self._service.limits.run
+        for name, ident in (await self._begun(sets, key)).items():
+            outcome = await self._service.background.look(ident, max(end - time.monotonic(), 0.0))
+            if outcome is None:
+                said = f"it takes longer than {self._service.limits.run:g} s; ask again with the same Idempotency-Key"
+                raise TidemillError(said, reason="Timeout")
+            found[name] = outcome
+        return found
 
     async def _asked(self, request: web.Request) -> Asked:
         return Asked(
@@ -258,6 +275,14 @@ class _Serving:
 
 def _too_large(limits: ServingLimits) -> InvalidDocument:
     return InvalidDocument(f"the body is larger than {limits.body} bytes", reason="TooLarge")
+
+
+def _key(request: web.Request, channel: Channel) -> str:
+    """Return what tells one request from another, "" where nothing was said. Raises `InvalidDocument` (BadKey)."""
+    key = request.headers.get("Idempotency-Key", "")
+    if key and not (key.isascii() and key.isprintable() and len(key) <= 255):
+        raise InvalidDocument("Idempotency-Key has 255 printable characters at most", reason="BadKey")
+    return f"{channel.path} {key}" if key else ""
 
 
 def _accepted(ids: dict[str, str]) -> web.Response:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tidemill.errors import ContextClosed, StoreUnavailable
+from tidemill.errors import ContextClosed, DuplicateContext, StoreUnavailable
 from tidemill.formats.inputs import InputSet
 from tidemill.model.context import StringInputSetContext
 from tidemill.orchestrator.input_sets import closing
@@ -38,8 +38,11 @@ _ID = re.compile(r"http-[0-9a-f]{32}\.\d{1,9}")
 class Background(Protocol):
     """Where contexts are that nobody waits for."""
 
-    async def begin(self, flow: ServedFlow, sets: Sequence[InputSet]) -> dict[str, str]:
-        """Open contexts, and return their ids by their names; raises what `ServedFlow.run` does."""
+    async def begin(self, flow: ServedFlow, sets: Sequence[InputSet], key: str = "") -> dict[str, str]:
+        """Open contexts, and return their ids by their names; raises what `ServedFlow.run` does.
+
+        The same sets with the same ``key`` are opened once, as long as what became of them is known.
+        """
         ...
 
     async def look(self, ident: str, seconds: float) -> Outcome | None:
@@ -63,11 +66,13 @@ class MemoryBackground:
         self._ends: dict[str, asyncio.Future[Outcome]] = {}
         self._ended: dict[str, None] = {}  # in the order in which they ended
 
-    async def begin(self, flow: ServedFlow, sets: Sequence[InputSet]) -> dict[str, str]:
+    async def begin(self, flow: ServedFlow, sets: Sequence[InputSet], key: str = "") -> dict[str, str]:
         """Open contexts, and return their ids by their names."""
-        named = named_sets(sets)
-        flow.begun(lambda: self._collect(flow, named), len(named))
-        for name in named:
+        named = named_sets(sets, key)
+        new = {name: each for name, each in named.items() if name not in self._ends}
+        if new:
+            flow.begun(lambda: self._collect(flow, new), len(new))
+        for name in new:
             self._ends[name] = asyncio.get_running_loop().create_future()
         return {each.name: name for name, each in named.items()}
 
@@ -122,20 +127,36 @@ class StoreBackground:
         self._backend = backend
         self._shown = shown
 
-    async def begin(self, flow: ServedFlow, sets: Sequence[InputSet]) -> dict[str, str]:
+    async def begin(self, flow: ServedFlow, sets: Sequence[InputSet], key: str = "") -> dict[str, str]:
         """Open contexts, and return their ids by their names when the store has them."""
         from tidemill.backends.redis.refusals import named as errors_named
-        from tidemill.orchestrator.submitting import submit
 
-        named = named_sets(sets)
-        inputs: Mapping[str, Any] = {name: each.inputs for name, each in named.items()}
+        named = named_sets(sets, key)
         flow.ready()
         with errors_named(self._shown), _patient():
-            async with (
-                asyncio.timeout(PATIENCE),
-                closing(submit(self._backend, flow.channel.dataflow, inputs)) as names,
-            ):
-                return {named[name].name: name async for name in names}
+            async with asyncio.timeout(PATIENCE):
+                while True:
+                    try:
+                        await self._open(flow, named, known=await self._known(named) if key else frozenset())
+                        break
+                    except DuplicateContext:  # the same request is being answered beside this one
+                        if not key:
+                            raise
+        return {each.name: name for name, each in named.items()}
+
+    async def _known(self, names: Iterable[str]) -> frozenset[str]:
+        from tidemill.backends.redis.endings import GONE
+
+        return frozenset([name async for name, raw in self._backend.endings.look(names) if raw != GONE])
+
+    async def _open(self, flow: ServedFlow, named: Mapping[str, InputSet], known: frozenset[str]) -> None:
+        from tidemill.orchestrator.submitting import submit
+
+        inputs: Mapping[str, Any] = {name: each.inputs for name, each in named.items() if name not in known}
+        if inputs:
+            async with closing(submit(self._backend, flow.channel.dataflow, inputs)) as names:
+                async for _ in names:
+                    pass
 
     async def look(self, ident: str, seconds: float) -> Outcome | None:
         """Return what became of a context, or None if it has not ended in that time."""

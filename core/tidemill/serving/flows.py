@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 
 from tidemill.errors import StoreError, StoreUnavailable, TidemillError
 from tidemill.formats.inputs import InputSet
+from tidemill.formats.values import as_json
 from tidemill.orchestrator.input_sets import closing
 from tidemill.orchestrator.outcome import Outcome
 from tidemill.orchestrator.running import OrchestratorContext, Running
@@ -74,9 +76,15 @@ def _named(orchestrator: Running) -> Iterator[None]:
         yield
 
 
-def named_sets(sets: Sequence[InputSet]) -> dict[str, InputSet]:
-    """Return input sets by names that nobody can guess, and that no other request has, in their order."""
+def named_sets(sets: Sequence[InputSet], key: str = "") -> dict[str, InputSet]:
+    """Return input sets by names that nobody can guess, and that no other request has, in their order.
+
+    Requests of one ``key`` and one content have the same names: who knows both may ask for what became of them.
+    """
     ident = secrets.token_hex(16)
+    if key:
+        content = [[each.name, [(one.definition.name, one.value, one.origin) for one in each.inputs]] for each in sets]
+        ident = hashlib.sha256(as_json([key, content]).encode()).hexdigest()[:32]
     return {f"http-{ident}.{number}": each for number, each in enumerate(sets)}
 
 
