@@ -9,6 +9,7 @@ import pytest
 
 from tests.backends.redis.races import World, world_of
 from tests.contract.shapes import LOCKED, A, B, C, D, E, flow, multi, operation, output, seeds
+from tidemill.backends.redis.backend import RedisBackend
 from tidemill.backends.redis.groups import RedisGroups
 from tidemill.backends.redis.plans import Wired
 from tidemill.engine.parameters import ParameterSet
@@ -103,13 +104,31 @@ async def test_what_was_run_ahead_has_the_lineage_that_it_would_have_had() -> No
     for values in ((10, 20, 30), (10,)):
         async with world_of("valkey") as world:
             world.driver.scripts.update({**SCRIPTS, "second": lambda b: {"c": 20}, "third": lambda c: {"d": 30}})
-            world.backend._lineage = True
-            await opened(world, 1)
+            backend = RedisBackend(world.client, lineage=True)
+            await backend.open("context", compile_plan(flow(*CHAIN)), seeds(A, 1))
             await world.report("w1", ran(world, await world.one("w1"), *values))
             await world.driver.drain()
-            found.append((await world.driver.end()).ending.lineage())
+            found.append((await backend.ending("context")).lineage())
+            await backend.shut()
     assert found[0] == found[1]
     assert len(found[0]) == 5
+
+
+async def test_the_journal_has_the_events_that_it_would_have_had() -> None:
+    found = []
+    for values in ((10, 20, 30), (10,)):
+        async with world_of("valkey") as world:
+            world.driver.scripts.update({**SCRIPTS, "second": lambda b: {"c": 20}, "third": lambda c: {"d": 30}})
+            backend = RedisBackend(world.client, journal=1000)
+            await backend.open("context", compile_plan(flow(*CHAIN)), seeds(A, 1))
+            await world.report("w1", ran(world, await world.one("w1"), *values))
+            await world.driver.drain("w1")
+            assert (await backend.ending("context")).failure is None
+            found.append([one.plain() async for one in backend.journal("context")])
+            await backend.shut()
+    ahead, singly = found
+    assert ahead == singly
+    assert [one["kind"] for one in ahead].count("completed") == 5
 
 
 async def test_what_comes_after_it_singly_is_leased_to_whoever_wants_it(world: World) -> None:
@@ -173,7 +192,7 @@ async def test_a_report_that_is_repeated_leases_what_still_runs_under_the_same_n
     report.lease = 1
     running = report.ahead[-1]
     assert isinstance(running, ParameterSet)
-    heard = []
+    heard: list[tuple[str | None, int]] = []
     for _ in range(2):
         running.worker = None
         await world.network.exchange("w1", (report,), 0, nonce)

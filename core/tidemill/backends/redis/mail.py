@@ -175,6 +175,12 @@ class Mailbox:
     async def _read(self) -> None:
         read: list[bytes] = []
         while self._expected or read:
+            if not read:  # what has just been opened has not ended yet
+                self._idle = True
+                mail = await patiently(partial(self._client.filled, "inbox", self.owner), "whoever waits for results")
+                self._idle = False
+                if not mail:
+                    read = await self._unheard()
             look = partial(self._client.call, "endings", self.owner, READ, read, False)
             found = await patiently(look, "questions for results")
             read = [name for name, _ in found]
@@ -186,12 +192,6 @@ class Mailbox:
                 elif ended is not None:
                     said = f'what became of the context "{name.decode()}" has been forgotten: somebody asked for that'
                     self.crashed(ContextClosed(said, reason="RunGone"))
-            if not found and self._expected:
-                self._idle = True
-                mail = await patiently(partial(self._client.filled, "inbox", self.owner), "whoever waits for results")
-                self._idle = False
-                if not mail:
-                    read = await self._unheard()
 
     def _answered(self, name: str) -> None:
         self._asked.discard(name.encode())

@@ -17,12 +17,11 @@ function P.claims_nothing() claims = {} end
 -- {{context, parameter set that was reported, the one that runs, its lease, its input}…}
 function P.claims() return claims end
 
--- a parameter set that is just being taken belongs to the runner that has run it
+-- a parameter set that is just being taken waits for no runner: one has run it
 function P.take_ahead(c, r)
   P.count(c, r.op, 'dispatched')
   if c.journal then J.note(c, 'p', r.id, false) end
-  P.leased(c, r, c.ahead[2])
-  c.took = r
+  r.state, c.took = 'dispatched', r
 end
 
 -- whether all of this are outputs of an operation
@@ -53,13 +52,14 @@ function P.go_on(c, r, report, runner, now)
     ahead = {}
   end
   for at, one in ipairs(ahead) do
-    c.ahead, c.took = { one[1], runner }, nil
+    c.ahead, c.took = one[1], nil
     KIND.completed(c, r, given, at == 1 and report[6] or {}, '', now)
     c.ahead, r, given = nil, c.took, one[2]
     if not r then  -- its context has failed meanwhile
       redis.call('INCRBY', key('refused'), #ahead - at + 1)
       return
     end
+    P.leased(c, r, runner)
     if not given then
       claims[#claims + 1] = { c.id, first, r.id, r.leases, r.numbers[1] }
       return
