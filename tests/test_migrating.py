@@ -24,7 +24,10 @@ from tests.dffml_peer import VARIABLE
 from tidemill.cli.group import tidemill
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("migrating", "serving", "start")}
+PAGES = {
+    name: (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    for name in ("journal", "migrating", "serving", "start")
+}
 BLOCK = re.compile(r"^(?:<!-- (?P<needs>[a-z]+) -->\n)?```(?P<language>[a-z]+)\n(?P<text>.*?)^```$", re.M | re.S)
 DEADLINE = 60.0
 """Seconds in which something has to listen."""

@@ -33,6 +33,7 @@ NAVIGATION = {
         "docs/serving.md",
         "docs/running.md",
         "docs/estimates.md",
+        "docs/journal.md",
         "docs/api.md",
         "docs/runbooks.md",
         "docs/misbehaviour.md",

@@ -1,11 +1,12 @@
 """Which event caused which, fact by fact."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tidemill.errors import InvalidDocument
-from tidemill.journal.event import Event
+from tidemill.journal.event import KINDS, Event
 from tidemill.journal.links import Links
 from tidemill.journal.rebuilt import rebuilt
 
@@ -103,3 +104,9 @@ def test_what_was_cut_off_is_known_to_be_missing() -> None:
     assert (cut.kind, cut.what, after.id) == ("cut", {"events": 7}, 8)
     state = rebuilt([cut, after])
     assert (state.cut, state.sets) == (7, {("double", (0,)): "taken"})
+
+
+def test_the_page_names_every_kind_of_event() -> None:
+    page = (Path(__file__).resolve().parent.parent.parent / "docs" / "journal.md").read_text(encoding="utf-8")
+    for kind, says in KINDS.items():
+        assert f"| `{kind}` | {says} |" in page

@@ -176,11 +176,12 @@ class _Whole:
 
 
 def _calls(number: int, event: Event) -> tuple[str, ...]:
+    """Return what an input may be called."""
     what = event.what
     if event.kind == "default":
         return (str(number), f"#{number}", f"{what['of']}.{what['parameter']}")
-    return (str(number), f"#{number}", what["definition"], what.get("uid", ""), _origin(what["origin"]),
-            what.get("operation", ""))  # fmt: skip
+    names = (what["definition"], what.get("uid", ""), _origin(what["origin"]), what.get("operation", ""))
+    return (str(number), f"#{number}", *[name for name in names if name])
 
 
 def _origin(origin: Any) -> str:
