@@ -174,9 +174,9 @@ def _unpicklable(value: Any, seen: set[int]) -> tuple[Any, Any] | None:
 def outcome_of(encoded: bytes) -> Outcome:
     """Return the outcome that a child process sent, and take in what it told of the call."""
     sent = io.BytesIO(encoded)
-    told = pickle.load(sent)
-    heard(told, len(encoded) - sent.tell())
     try:
+        told = pickle.load(sent)
+        heard(told, len(encoded) - sent.tell())
         found: Outcome = pickle.load(sent)
     except Exception as error:  # it could be written, but not be read: code of the user runs here
         return "unserialisable", ("", f"it cannot be read back: {type(error).__name__}: {text_of(error)}")
