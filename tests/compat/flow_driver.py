@@ -72,6 +72,7 @@ def operation(api: Any, definitions: dict[str, Any], said: dict[str, Any], calls
         expand=list(said["expand"]),
         stage=api.Stage(said["stage"]),
         retry=2 if said["fails"] else 0,
+        validator=said.get("validator", False),
     )(decorated)
 
 
@@ -79,7 +80,12 @@ async def run(api: Any, said: dict[str, Any]) -> dict[str, Any]:
     """Run a data flow over its contexts; return the calls, and the result of each context."""
     calls: list[Any] = []
     definitions = {
-        name: api.Definition(name=name, primitive="boolean" if name in said["gates"] else "string")
+        name: api.Definition(
+            name=name,
+            primitive="boolean" if name in said["gates"] else "string",
+            lock=name in said.get("locked", ()),
+            validate=said.get("validated", {}).get(name),
+        )
         for name in said["definitions"]
     }
     operations = [operation(api, definitions, one, calls) for one in said["operations"]]

@@ -1,7 +1,8 @@
 """Random data flows without cycles, as plain data that `tests.compat.flow_driver` runs.
 
 They keep to what means the same in DFFML and here: each parameter of an operation has a definition of its own,
-conditions are seeds, there are no defaults and no locks, and nothing waits. What differs is in docs/dffml.md.
+conditions are seeds, there are no defaults, at most one input of a context is locked, and nothing waits. What differs
+is in docs/dffml.md.
 """
 
 from __future__ import annotations
@@ -23,22 +24,36 @@ def describe(seed: int) -> dict[str, Any]:
     order = seeds + made
     operations = [_operation(chance, f"op{at}", order, len(seeds), gates) for at in range(chance.randint(1, 7))]
     contexts = [f"context {at}" for at in range(chance.randint(1, 2))]
+    validated = chance.sample(seeds, 1) if chance.random() < 0.3 else []
+    operations += [_validator(f"check {name}", name) for name in validated]
+    locked = chance.sample(seeds, 1) if chance.random() < 0.3 else []
     return {
         "definitions": order + gates,
         "gates": gates,
         "operations": operations,
         "seed": [[True, "gate"]] if gates and chance.random() < 0.7 else [],
-        "contexts": {name: _inputs(chance, name, seeds, gates) for name in contexts},
+        "validated": {name: f"check {name}" for name in validated},
+        "locked": locked,
+        "contexts": {name: _inputs(chance, name, seeds, locked) for name in contexts},
         "asked": {},
     }
 
 
-def _inputs(chance: random.Random, context: str, seeds: list[str], gates: list[str]) -> list[list[Any]]:
+def _inputs(chance: random.Random, context: str, seeds: list[str], locked: list[str]) -> list[list[Any]]:
     found: list[list[Any]] = [
-        [f"{context}:{name}:{at}", name] for name in seeds for at in range(chance.choice((0, 1, 1, 2, 3)))
+        [f"{context}:{name}:{at}", name]
+        for name in seeds
+        for at in range(chance.choice((0, 1)) if name in locked else chance.choice((0, 1, 1, 2, 3)))
     ]
     chance.shuffle(found)
     return found
+
+
+def _validator(name: str, definition: str) -> dict[str, Any]:
+    """Return an operation that checks the inputs of a definition."""
+    places = {"inputs": {"in0": definition}, "outputs": {"out0": definition}, "expand": [], "conditions": []}
+    usual = {"kind": "coroutine", "stage": "processing", "nothing": False, "fails": False, "validator": True}
+    return {"name": name, **places, **usual}
 
 
 def _operation(chance: random.Random, name: str, order: list[str], seeds: int, gates: list[str]) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def _sorted(mapping: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_same_calls_and_the_same_results(peer: Peer) -> None:
-    compared, seed, asked = 0, 0, 0
+    compared, seed, asked, drawn = 0, 0, 0, Counter[str]()
     while compared < FLOWS:
         seed += 1
         said = asking(random_flows.describe(seed))
@@ -110,7 +110,10 @@ def test_the_same_calls_and_the_same_results(peer: Peer) -> None:
         assert as_bags(ours) == as_bags(theirs), (seed, said)
         compared += 1
         asked += len(said["asked"])
+        checked = any(name.startswith("check") for name, _, _ in ours["calls"])
+        drawn.update(validated=checked, locked=bool(said["locked"]), gated=bool(said["gates"]))
     assert asked > FLOWS
+    assert all(count > FLOWS / 10 for count in drawn.values()), drawn
 
 
 def one_operation(name: str, inputs: dict[str, str], outputs: dict[str, str], **said: Any) -> dict[str, Any]:
