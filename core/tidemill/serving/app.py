@@ -6,6 +6,7 @@ Neighbours: `intake` and `answers` have no I/O, here is all of it; `server` list
 from __future__ import annotations
 
 import asyncio
+import functools
 import hmac
 import logging
 import time
@@ -20,6 +21,7 @@ from tidemill.errors import InvalidDocument, TidemillError, shown
 from tidemill.formats.values import as_json, jsonable
 from tidemill.orchestrator.outcome import Outcome
 from tidemill.serving.answers import Answer, answer_of, error_of, failed_of
+from tidemill.serving.around import Around, guarded, route_of
 from tidemill.serving.background import Background
 from tidemill.serving.channel import Channel, ImmediateResponse
 from tidemill.serving.flows import Gate, ServedFlow
@@ -32,9 +34,6 @@ __all__ = ["Service", "app_of", "health_of"]
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _log = logging.getLogger("tidemill.serving")
-
-_REASONS = {404: "NotFound", 405: "MethodNotAllowed", 413: "TooLarge"}
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Server": "tidemill"}
 
 
 @dataclass
@@ -111,56 +110,36 @@ class _Around:
     def __init__(self, service: Service, health: bool) -> None:
         self._service = service
         self._own = ("/livez", "/readyz", "/metrics") if health else ()
+        self._around = Around(lambda error: _sent(error_of(error)), service.metrics.refused, _log)
 
     async def __call__(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         service = self._service
         health = request.path in self._own and request.method == "GET"
-        if service.guards is not None:
-            service.guards.begun(request.transport)
         service.active += 1
         service.quiet.clear()
         began = time.monotonic()
         try:
-            response = await (handler(request) if health else self._answered(request, handler))
+            with guarded(service.guards, request):
+                if health:
+                    response = await handler(request)
+                else:
+                    response = await self._around.answer(request, functools.partial(self._admitted, handler))
         finally:
             service.active -= 1
             if not service.active:
                 service.quiet.set()
-            if service.guards is not None:
-                service.guards.ended(request.transport)
         self._finish(request, response)
         if not health:
             self._count(request, response.status, time.monotonic() - began)
         return response
 
-    async def _answered(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
-        service = self._service
-        try:
-            self._admit(request)
-            if request.method == "OPTIONS":
-                return web.Response(status=204)
-            if service.draining:
-                raise TidemillError("the server is shutting down", reason="ShuttingDown")
-            return await handler(request)
-        except web.HTTPException as error:
-            reason = _REASONS.get(error.status, "MalformedRequest")
-            path = shown(request.path)
-            made = error_of(TidemillError(f"{request.method} {path}: {error.reason}", reason=reason))
-            headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-            return _sent(Answer(error.status, made.content_type, made.body, headers))
-        except TidemillError as error:
-            return self._refused(error)
-        except Exception:
-            _log.exception("%s %r", request.method, request.path)
-            said = "a mistake in the server; its log says more"
-            return _sent(error_of(TidemillError(said, reason="Internal")))
-
-    def _refused(self, error: TidemillError) -> web.Response:
-        self._service.metrics.refused.labels(error.reason).inc()
-        response = _sent(error_of(error))
-        if response.status in (408, 413):
-            response.force_close()  # what is left of the body is read by nobody
-        return response
+    async def _admitted(self, handler: _Handler, request: web.Request) -> web.StreamResponse:
+        self._admit(request)
+        if request.method == "OPTIONS":
+            return web.Response(status=204)
+        if self._service.draining:
+            raise TidemillError("the server is shutting down", reason="ShuttingDown")
+        return await handler(request)
 
     def _admit(self, request: web.Request) -> None:
         """Refuse whoever may not ask. Raises `TidemillError` (Unauthenticated, CrossOrigin)."""
@@ -180,8 +159,7 @@ class _Around:
         return origin == own or origin in self._service.origins or "*" in self._service.origins
 
     def _finish(self, request: web.Request, response: web.StreamResponse) -> None:
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
+        self._around.finish(response)
         origin = request.headers.get("Origin")
         if origin is not None and response.status != 403 and self._allowed(request, origin):
             response.headers["Access-Control-Allow-Origin"] = origin
@@ -194,10 +172,8 @@ class _Around:
             response.force_close()
 
     def _count(self, request: web.Request, status: int, seconds: float) -> None:
-        resource = request.match_info.route.resource
-        path = resource.canonical if resource is not None else "other"
-        self._service.metrics.requests.labels(path, str(status)).inc()
-        self._service.metrics.seconds.labels(path).observe(seconds)
+        self._service.metrics.requests.labels(route_of(request), str(status)).inc()
+        self._service.metrics.seconds.labels(route_of(request)).observe(seconds)
 
 
 class _Serving:

@@ -13,14 +13,16 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from aiohttp import ClientConnectionError, web
+from aiohttp import web
 
 from tidemill.errors import InvalidDocument, TidemillError, shown
 from tidemill.formats.bounds import ReadLimits, decode
 from tidemill.formats.json_text import parse_json
 from tidemill.formats.values import as_json
+from tidemill.serving.around import HEADERS, Around, guarded, route_of
 from tidemill.serving.guard import Guards
 from tidemill_operator.api.access import Access, User
 from tidemill_operator.api.contexts import STATES, Contexts
@@ -39,8 +41,6 @@ BASE = "/v1/namespaces/{namespace}/{plural:dataflows|dataflowruns}/{name}"
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _LINES = ("application/x-ndjson", "application/jsonl", "application/json-lines")
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Server": "tidemill"}
-_REASONS = {404: "NotFound", 405: "MethodNotAllowed", 413: "TooLarge"}
 _WAIT = 60.0
 """Seconds that a request may wait for a context, at most."""
 
@@ -101,50 +101,23 @@ class _Around:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._around = Around(refusal, service.metrics.refused, logger)
 
     async def __call__(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         service, began = self._service, time.monotonic()
-        if service.guards is not None:
-            service.guards.begun(request.transport)
-        try:
-            response = await self._answered(request, handler)
-        finally:
-            if service.guards is not None:
-                service.guards.ended(request.transport)
-        if not response.prepared:
-            response.headers.update({name: value for name, value in _HEADERS.items() if name not in response.headers})
-        resource = request.match_info.route.resource
-        path = resource.canonical if resource is not None else "other"
-        service.metrics.requests.labels(path, request.method, str(response.status)).inc()
-        service.metrics.seconds.labels(path).observe(time.monotonic() - began)
+        with guarded(service.guards, request):
+            response = await self._around.answer(request, partial(self._admitted, handler))
+        self._around.finish(response)
+        service.metrics.requests.labels(route_of(request), request.method, str(response.status)).inc()
+        service.metrics.seconds.labels(route_of(request)).observe(time.monotonic() - began)
         return response
 
-    async def _answered(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
-        try:
-            if self._service.stop.is_set():
-                raise RequestError("the server is shutting down", reason="ShuttingDown")
-            if "Origin" in request.headers:
-                raise RequestError("web pages of other servers may not ask here", reason="CrossOrigin")
-            return await handler(request)
-        except web.HTTPException as error:
-            reason = _REASONS.get(error.status, "MalformedRequest")
-            response = refusal(RequestError(f"{request.method} {shown(request.path)}: {error.reason}", reason=reason))
-            response.set_status(error.status)
-            return response
-        except TidemillError as error:
-            return self._refused(error)
-        except (ConnectionError, ClientConnectionError, asyncio.CancelledError):
-            raise
-        except Exception:
-            logger.exception("%s %r", request.method, request.path)
-            return refusal(TidemillError("a mistake in the server; its log says more", reason="Internal"))
-
-    def _refused(self, error: TidemillError) -> web.Response:
-        self._service.metrics.refused.labels(error.reason).inc()
-        response = refusal(error)
-        if response.status in (408, 413):
-            response.force_close()  # what is left of the body is read by nobody
-        return response
+    async def _admitted(self, handler: _Handler, request: web.Request) -> web.StreamResponse:
+        if self._service.stop.is_set():
+            raise RequestError("the server is shutting down", reason="ShuttingDown")
+        if "Origin" in request.headers:
+            raise RequestError("web pages of other servers may not ask here", reason="CrossOrigin")
+        return await handler(request)
 
 
 class _Allowed:
@@ -291,7 +264,7 @@ class _Routes:
 
 
 async def _begun(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson", **_HEADERS})
+    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson", **HEADERS})
     await response.prepare(request)
     return response
 
