@@ -1,8 +1,8 @@
 """What a journal costs: ``python -m benchmarks.journalling [--store]``.
 
-CPU of one no-op operation without a journal, with one, with one that is read to the end, and with metrics beside it: in
-turns, so that a neighbour disturbs all alike, and as ratios to the first. With ``--store`` the same over a store of this
-machine, its CPU included; with ``--lines`` the lines of Python are counted, which nothing disturbs. Neighbours:
+CPU of one no-op operation without a journal, with one, with one that is read to the end, and with metrics beside it:
+in turns, so that a neighbour disturbs all alike, and as ratios to the first. With ``--store`` the same over a store of
+this machine, its CPU included; with ``--lines`` the lines of Python are counted, which nothing disturbs. Neighbours:
 `counting`, `drivers.meter`.
 """
 

@@ -121,16 +121,13 @@ class _Implementations(MemoryOperationImplementationNetwork):
         self._freed = locks.freed
 
     def dispatch(self, parameter_set: ParameterSet) -> None:
-        context = parameter_set.context
-        counts = context.bound.counts[parameter_set.operation.index]
-        before = counts.dispatched
+        many = len(self.ready)
         super().dispatch(parameter_set)
-        if counts.dispatched != before:
-            freed = False
-            if self._freed:
-                freed = parameter_set in self._freed
+        if len(self.ready) != many:  # and is not parked
+            freed = bool(self._freed) and parameter_set in self._freed
+            if freed:
                 self._freed.discard(parameter_set)
-            self._logs[context.name].note(("dispatched", parameter_set, freed))
+            self._logs[parameter_set.context.name].note(("dispatched", parameter_set, freed))
 
     def lease(self, worker: str, want: int) -> list[ParameterSet]:
         leased = super().lease(worker, want)
