@@ -33,6 +33,11 @@ async def words(text: str) -> AsyncIterator[str]:
     yield text
 
 
+@op(imp_enter={"session": lambda self: None})
+async def entered(self: OperationImplementationContext, text: str) -> str:
+    return text
+
+
 @op(stage=dffml.Stage.OUTPUT)
 class Tell(OperationImplementationContext):
     async def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -50,6 +55,7 @@ async def main(flow: dffml.DataFlow) -> None:
     reveal_type(await shout("a", times=2))
     reveal_type(count("a"))
     reveal_type(words("a"))
+    reveal_type(entered)
     reveal_type(Tell)
     reveal_type(Stone(size=2).size)
     reveal_type(Input(value=1, definition=Definition("a", "int")))
@@ -72,6 +78,7 @@ REVEALED = [
     r"str",
     r"dict\[str, int\]",
     r"AsyncIterator\[str\]",
+    r"Decorated\[\[self: .*OperationImplementationContext, text: str\], .*Coroutine\[Any, Any, str\]\]",
     r"def \(parent: .*OperationImplementation, ctx: Any, octx: Any\) -> .*Tell",
     r"int",
     r"Input",
