@@ -181,6 +181,10 @@ def test_one_operator_for_all_namespaces_keeps_them_apart(processes: Processes, 
         api.must("delete", "df/words", "-n", other, "--timeout=60s")
 
 
+def _over(process: subprocess.Popen[bytes]) -> bool:
+    return process.poll() is not None
+
+
 def test_a_job_is_taken_by_the_api_server_and_goes_with_its_data_flow(processes: Processes) -> None:
     processes.operator()
     body = dataflow(processes.namespace, inputs={"one": ["tide"]})
@@ -189,7 +193,7 @@ def test_a_job_is_taken_by_the_api_server_and_goes_with_its_data_flow(processes:
     processes.until(lambda: processes.get("job", "words-default-0"), "there is a Job")
     for _ in range(2):  # the operation, and the one of the results; there is no node that would run pods
         process = processes.worker(once="true", name="words-default-0-abcde")
-        processes.until(lambda ended=process: ended.poll() is not None, "a worker for one parameter set has ended")
+        processes.until(partial(_over, process), "a worker for one parameter set has ended")
         assert process.returncode == 0
     processes.ended("df", "words")
     assert processes.get("df", "words")["status"]["pools"][0]["kind"] == "Job"

@@ -149,7 +149,7 @@ class Truth:
         self._said(runner, "says", [one[0].decode() for one in request[2]], "gets", [one[4] for one in answer[0]])
         for report in request[2]:
             if len(report) > 7:
-                self._ahead(*report[1:3], report[4], report[7])
+                self._ahead(report[1], report[2], report[4], report[7])
         for said in answer[0]:
             self._grant(runner, said)
         for context, first, identity, lease, _ in answer[4]:
