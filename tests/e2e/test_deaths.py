@@ -2,11 +2,13 @@
 
 import json
 import random
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 
-from tests.e2e.flows import doubling, lines, module, workers_of
+from tests.e2e.flows import doubling, given, lines, module, workers_of
 from tests.e2e.place import Place
 
 pytestmark = pytest.mark.cluster
@@ -74,16 +76,49 @@ def test_data_flows_finish_while_the_operator_is_down(cluster: Place) -> None:
     assert status["contexts"]["succeeded"] == 300
 
 
+def test_of_two_operators_one_acts_and_the_other_follows_it(cluster: Place) -> None:
+    label = "app.kubernetes.io/component=operator"
+    [deployment] = cluster.get("deployments", "-l", label)["items"]
+    scale = ("scale", "deployment", deployment["metadata"]["name"])
+    names = [cluster.unique(name) for name in ("first", "second")]
+    module(cluster)
+
+    def leaders() -> list[str]:
+        found = {
+            pod["metadata"]["name"]: _metric(cluster, pod, "tidemill_operator_leader") for pod in cluster.pods(label)
+        }
+        return [name for name, leads in found.items() if leads and len(found) == 2 and None not in found.values()]
+
+    try:
+        cluster.kubectl(*scale, "--replicas=2")
+        with cluster.gone_after(*(f"dataflow/{name}" for name in names)):
+            for name in names:
+                [leader] = cluster.until(leaders, "two operators are there, and one of them acts", show=leaders)
+                cluster.apply(doubling(name, inputs=[{"context": "x", **given(number=1, seconds=0.0)}]))
+                assert cluster.ended(name)["contexts"]["succeeded"] == 1
+                assert leaders() == [leader]
+                kill(cluster, leader)
+                cluster.until(partial(_others, leaders, leader), "another one acts", show=leaders)
+    finally:
+        cluster.kubectl(*scale, "--replicas=1")
+        cluster.until(lambda: len(cluster.pods(label)) == 1, "one operator is left")
+
+
+def _others(leaders: Callable[[], list[str]], leader: str) -> bool:
+    return leaders() not in ([], [leader])
+
+
+def _metric(cluster: Place, pod: dict[str, Any], name: str) -> float | None:
+    """Return a metric without labels of a pod, if it answers."""
+    path = f"/api/v1/namespaces/{cluster.namespace}/pods/{pod['metadata']['name']}:8080/proxy/metrics"
+    said = cluster.run("kubectl", "get", "--raw", path).stdout.splitlines()
+    return next((float(line.split()[1]) for line in said if line.startswith(f"{name} ")), None)
+
+
 def _ready_work(cluster: Place, name: str) -> int:
     """Return how much the workers of a data flow are running, by their own metrics."""
-    total = 0
-    for pod in cluster.pods(workers_of(name)):
-        path = f"/api/v1/namespaces/{cluster.namespace}/pods/{pod['metadata']['name']}:8080/proxy/metrics"
-        text = cluster.run("kubectl", "get", "--raw", path).stdout
-        total += sum(
-            int(float(line.split()[1])) for line in text.splitlines() if line.startswith("tidemill_worker_running ")
-        )
-    return total
+    pods = cluster.pods(workers_of(name))
+    return sum(int(_metric(cluster, pod, "tidemill_worker_running") or 0) for pod in pods)
 
 
 def test_an_object_that_is_deleted_and_made_again_meets_nothing_of_the_old_one(cluster: Place) -> None:

@@ -60,3 +60,16 @@ def may_not(cluster: Place, account: str, rights: list[str]) -> None:
     for right in rights:
         done = cluster.run("kubectl", "-n", cluster.namespace, "auth", "can-i", *right.split(), "--as", user)
         assert done.stdout.strip() == "no", right
+
+
+def test_who_may_edit_may_not_write_what_the_operator_has_found_out(cluster: Place, worker: str) -> None:
+    with cluster.account() as name:
+        user = ("--as", f"system:serviceaccount:{cluster.namespace}:{name}")
+        cluster.kubectl("annotate", "dataflow", worker, "tests/edited=yes", *user)
+        lie = json.dumps({"status": {"contexts": {"open": 0, "succeeded": 7, "failed": 0, "total": 7}}})
+        patch = ("patch", "dataflow", worker, "--type=merge", "-p", lie)
+        said = cluster.refused(*patch, "--subresource=status", *user)
+        assert "dataflows/status" in said
+        assert "forbidden" in said
+        cluster.kubectl(*patch, *user)  # what is no spec is dropped
+    assert cluster.status(worker)["contexts"]["succeeded"] == 1
