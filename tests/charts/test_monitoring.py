@@ -74,7 +74,7 @@ def test_panels_do_not_lie_over_each_other() -> None:
 
 def test_labels_are_few_and_none_has_the_name_of_a_run() -> None:
     bounded = {*("kind", "result", "cause", "reason", "verb", "code", "type", "direction", "version", "state")}
-    bounded |= {"route", "method"}
+    bounded |= {"route", "method", "metric", "how"}
     more = {  # as many as there are objects, where they are asked for; as a recorder has room for
         "tidemill_operator_object_": {"namespace", "name", "pool"},
         **dict.fromkeys(("tidemill_operation_", "tidemill_progress_", "tidemill_estimate_"), {"dataflow", "operation"}),
