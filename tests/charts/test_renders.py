@@ -227,6 +227,9 @@ def test_notes_say_what_to_type_next() -> None:
     notes = (CHART / "templates" / "NOTES.txt").read_text(encoding="utf-8")
     for command in ("kubectl -n {{ $namespace }} apply -f examples/dataflow.yaml", "helm -n", "rollout status"):
         assert command in notes
+    assert (
+        "NetworkPolicies are installed. They have no effect where the network of the cluster does not enforce" in notes
+    )
     [sample] = re.findall(r"apply -f (\S+)", notes.partition("crds.yaml")[0])
     found = list(yaml.safe_load_all((CHART.parent.parent / sample).read_text(encoding="utf-8")))
     assert f"describe dataflow {found[-1]['metadata']['name']}" in notes

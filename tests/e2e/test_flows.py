@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from tests.e2e.flows import doubling, given, lines, module
+from tests.e2e.node import Node
 from tests.e2e.place import ROOT, Place
 
 pytestmark = pytest.mark.cluster
@@ -36,6 +37,25 @@ def test_a_sample_succeeds(cluster: Place, sample: Path) -> None:
     assert conditions["Succeeded"]["status"] == "True", status
     assert status["contexts"]["open"] == 0
     assert status["observedGeneration"] >= 1
+
+
+def test_the_sample_with_an_image_of_its_own_judges_packages(cluster: Place) -> None:
+    """It runs real tools, as child processes of a worker in a pod, without a network."""
+    folder = ROOT / "examples" / "shouldi"
+    [tag] = [line.split()[-2] for line in (folder / "Dockerfile").read_text().splitlines() if "docker build -t" in line]
+    node = Node(cluster)
+    name, _, version = tag.partition(":")
+    assert node.image(name, (folder / "Dockerfile").read_text(), version=version, shouldi=folder / "shouldi") == tag
+    (sample,) = objects(KUBERNETES / "shouldi.yaml")
+    sample["spec"]["inputs"] = [one for one in sample["spec"]["inputs"] if one["context"] == "click"]  # the smaller one
+    with cluster.gone_after("dataflow/shouldi"):
+        cluster.apply(sample)
+        status = cluster.ended("shouldi")
+    assert status["contexts"] == {"open": 0, "succeeded": 1, "failed": 0, "total": 1}, status
+    (found,) = status["results"]
+    (said,) = found["result"]["verdict"]
+    assert (found["context"], said["name"], said["source"]) == ("shouldi.click", "click", "installed")
+    assert said["verdict"] in ("yes", "maybe")
 
 
 def test_the_sample_that_fails_says_why_and_the_one_that_runs_again_succeeds(cluster: Place) -> None:
