@@ -21,7 +21,7 @@ import pytest
 
 from benchmarks.peer import cache, works
 from tests.dffml_peer import VARIABLE
-from tidemill.cli.group import tidemill
+from tidemill.cli.group import ON_A_CLUSTER, command_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {
@@ -111,8 +111,7 @@ class Reader:
         """See that there is such a command with these options."""
         program, verb, *arguments = shlex.split(command)
         assert program == "tidemill"
-        found = tidemill.get_command(tidemill.make_context("tidemill", ["--help"], resilient_parsing=True), verb)
-        assert found is not None
+        found = command_of(verb, cluster="-n" in arguments and verb in ON_A_CLUSTER)
         assert found.make_context(verb, arguments).params
 
     def end(self) -> None:

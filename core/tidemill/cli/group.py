@@ -45,7 +45,7 @@ VERBS = {
 }
 """The verbs and what each does. It is said here too, so that ``--help`` has to import none of them."""
 
-ON_A_CLUSTER = ("cancel", "get", "results", "resume", "submit", "suspend", "watch")
+ON_A_CLUSTER = ("cancel", "events", "get", "lineage", "results", "resume", "submit", "suspend", "watch")
 """Verbs that speak to a cluster: with ``-n NAMESPACE`` those that there are for a store as well."""
 ONLY_ON_A_CLUSTER = ("get", "resume", "suspend")
 

@@ -30,6 +30,7 @@ from tidemill_operator.api.errors import refusal, said_of
 from tidemill_operator.api.events import told
 from tidemill_operator.api.flows import Flow, Flows, RequestError
 from tidemill_operator.api.intake import batches, lines_of
+from tidemill_operator.api.journal import happened
 from tidemill_operator.api.metrics import Metrics
 from tidemill_operator.api.openapi import document
 from tidemill_operator.api.settings import ApiSettings
@@ -84,6 +85,7 @@ def app_of(service: Service) -> web.Application:
         ("GET", "/contexts", "list", routes.listed),
         ("POST", "/contexts", "create", routes.opened),
         ("GET", "/contexts/{context}", "get", routes.one),
+        ("GET", "/contexts/{context}/events", "get", routes.happened),
         ("POST", "/contexts/{context}/inputs", "update", routes.added),
         ("POST", "/contexts/{context}/close", "update", routes.closed),
         ("POST", "/contexts/{context}/cancel", "update", routes.cancelled),
@@ -161,6 +163,7 @@ class _Routes:
             said = f"expected Content-Type application/x-ndjson, got {shown(request.content_type)}"
             raise InvalidDocument(said, reason="UnsupportedMediaType")
         strict, hold = _flag(request, "strict", flow.strict), _flag(request, "hold", False)
+        journal = _flag(request, "journal", False)
         contexts, name = self._contexts(flow), request.headers.get("Idempotency-Key") or secrets.token_hex(4)
         if not (name.isascii() and name.isprintable() and len(name) <= 64):
             raise RequestError("Idempotency-Key has 64 printable characters at most", reason="BadQuery")
@@ -171,7 +174,9 @@ class _Routes:
         async with self._service.streaming():
             try:
                 async for first, some in batches(lines):
-                    found, wrong = await contexts.open(plan, some, first, name, strict=strict, hold=hold)
+                    found, wrong = await contexts.open(
+                        plan, some, first, name, strict=strict, hold=hold, journal=journal
+                    )
                     if found:
                         response = response or await _begun(request)
                         many += len(found)
@@ -225,6 +230,10 @@ class _Routes:
             return _json(await self._contexts(flow).one(request.match_info["context"]))
         async with self._service.streaming():
             return _json(await self._contexts(flow).one(request.match_info["context"], wait))
+
+    async def happened(self, request: web.Request, flow: Flow) -> web.StreamResponse:
+        async with self._service.streaming():
+            return await happened(request, self._contexts(flow), self._service.stop)
 
     async def results(self, request: web.Request, flow: Flow) -> web.StreamResponse:
         states = request.query.get("state", "succeeded,failed").split(",")

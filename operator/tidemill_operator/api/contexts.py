@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any
 
 from tidemill.backends.redis.endings import GONE, OPEN, RedisEndings
-from tidemill.errors import ContextClosed, LoadError, TidemillError
+from tidemill.backends.redis.refusals import named
+from tidemill.errors import ContextClosed, LoadError, StoreError, TidemillError
 from tidemill.formats.inputs import document_sets
 from tidemill.formats.values import jsonable
+from tidemill.journal.event import Event
 from tidemill.model.context import StringInputSetContext
 from tidemill.orchestrator.running import outcome_of
 from tidemill.plan.plan import Plan
@@ -49,17 +51,20 @@ class Contexts:
             return (await self._backend.resolve(self._flow.digest)).plan
 
     async def open(
-        self, plan: Plan, lines: list[bytes], first: int, request: str, *, strict: bool, hold: bool
+        self, plan: Plan, lines: list[bytes], first: int, request: str, *, strict: bool, hold: bool, journal: bool
     ) -> tuple[list[dict[str, Any]], TidemillError | None]:
         """Open a context for each of some lines, and return what is said of each, and what was wrong with the line
-        after the last of them. Whoever sends the same lines again opens nothing twice.
+        after the last of them. With a ``journal`` they keep what happens to them. Whoever sends the same lines again
+        opens nothing twice.
 
-        Raises `StoreError`, and `RequestError` (Cancelled).
+        Raises `StoreError`, `LoadError`, and `RequestError` (Cancelled).
         """
         definitions = plan.dataflow.definitions
         sets, wrong = given_sets(plan, definitions, lines, first, self._flow.name, request)
-        opening = Opening(self._backend, self._store.openings, self._flow.group)
+        backend = self._store.backend(self._flow.retention, journal)
+        opening = Opening(backend, self._store.openings, self._flow.group)
         async with self._store.asked():
+            await backend.resolve(self._flow.digest)
             claimed = await opening.claimed(sets)
         try:
             async with self._store.asked(8):
@@ -163,6 +168,34 @@ class Contexts:
         if outcome.failures:
             said["failures"] = [failed_of(failure) for failure in outcome.failures]
         return said
+
+    # -- what happened ------------------------------------------------------------------------------------------------
+
+    async def events(self, name: str, after: int, most: int) -> tuple[list[Event], bool]:
+        """Return the events of a context after one of them, ``most`` of them, and whether there are more now. Raises
+        `RequestError`, `ContextClosed` (NoJournal), `StoreError`."""
+        await self._ours(name)
+        found: list[Event] = []
+        async with self._store.asked(8), contextlib.aclosing(self._backend.journal(name, after=after)) as events:
+            async for event in events:
+                if len(found) == most:
+                    return found, True
+                found.append(event)
+        return found, False
+
+    async def followed(self, name: str, after: int) -> AsyncGenerator[Event, None]:
+        """Yield the events of a context after one of them as they happen, until it has ended. Raises `ContextClosed`
+        (NoJournal) where it is forgotten, `StoreError`."""
+        with named(self._store.client.url.shown):
+            async with contextlib.aclosing(self._backend.journal(name, after=after, follow=True)) as events:
+                async for event in events:
+                    yield event
+
+    async def seen(self, name: str) -> None:
+        """See whether a context that is followed is still there; its store is in use meanwhile. Raises
+        `RequestError`."""
+        with contextlib.suppress(StoreError):
+            await self._ours(name)
 
     async def counts(self) -> dict[str, Any]:
         """Return how far all contexts are. Raises `StoreError`."""

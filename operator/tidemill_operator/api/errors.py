@@ -19,6 +19,7 @@ _STATUS = {
     "Forbidden": 403,
     "NotFound": 404,
     "RunGone": 404,
+    "NoJournal": 404,
     "NotAccepted": 409,
     "Cancelled": 409,
     "RunClosed": 409,

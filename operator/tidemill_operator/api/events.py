@@ -16,8 +16,10 @@ from aiohttp import web
 
 from tidemill.errors import TidemillError
 
-__all__ = ["told"]
+__all__ = ["ALIVE", "HEADERS", "sent", "told"]
 
+HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+"""Headers of an answer that is told in events."""
 EVERY = 1.0
 """Seconds between two looks."""
 ALIVE = 15.0
@@ -30,23 +32,23 @@ async def told(
     request: web.Request, look: Callable[[], Awaitable[dict[str, Any]]], stop: asyncio.Event
 ) -> web.StreamResponse:
     """Tell a client until it goes, all contexts have ended, or ``stop`` is set."""
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+    response = web.StreamResponse(headers=HEADERS)
     await response.prepare(request)
     last, silent = request.headers.get("Last-Event-ID", ""), 0.0
     while not stop.is_set():
         try:
             said = await look()
         except TidemillError as error:  # it may be back soon; the client hears that we are still there
-            await _sent(response, f": {error.reason}\n\n")
+            await sent(response, f": {error.reason}\n\n")
             said = None
         if said is not None:
             data = json.dumps(said, sort_keys=True)
             number = hashlib.sha256(data.encode()).hexdigest()[:16]
             if number != last:
-                await _sent(response, f"id: {number}\nevent: progress\ndata: {data}\n\n")
+                await sent(response, f"id: {number}\nevent: progress\ndata: {data}\n\n")
                 last, silent = number, 0.0
         if silent >= ALIVE:
-            await _sent(response, ": still here\n\n")
+            await sent(response, ": still here\n\n")
             silent = 0.0
         try:
             async with asyncio.timeout(EVERY):
@@ -56,6 +58,10 @@ async def told(
     return response
 
 
-async def _sent(response: web.StreamResponse, text: str) -> None:
-    async with asyncio.timeout(SLOW):
-        await response.write(text.encode())
+async def sent(response: web.StreamResponse, text: str) -> None:
+    """Send a piece of a response. Raises `ConnectionError` where nobody reads it."""
+    try:
+        async with asyncio.timeout(SLOW):
+            await response.write(text.encode())
+    except TimeoutError:
+        raise ConnectionResetError(f"nothing was read for {SLOW:g} s") from None

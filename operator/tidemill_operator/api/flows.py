@@ -19,6 +19,7 @@ from tidemill.backends.redis.groups import RedisGroups
 from tidemill.backends.redis.openings import RedisOpenings
 from tidemill.backends.redis.refusals import answered
 from tidemill.errors import InvalidDocument, TidemillError
+from tidemill.journal.event import LIMIT
 from tidemill_operator.api.settings import ApiSettings
 from tidemill_operator.cluster import Cluster, ClusterError, path_of
 from tidemill_operator.decide.resources import prefix_of
@@ -62,7 +63,7 @@ class NamespaceStore:
             elsewhere=settings.elsewhere,
             file=settings.store_file,
         )
-        self._backends: dict[float, RedisBackend] = {}
+        self._backends: dict[tuple[float, bool], RedisBackend] = {}
         self.groups = RedisGroups(self.client)
         self.openings = RedisOpenings(self.client)
         self.used = time.monotonic()
@@ -79,11 +80,12 @@ class NamespaceStore:
                 await self.client.load()
                 self._checked = True
 
-    def backend(self, retention: float) -> RedisBackend:
-        """Return what opens contexts whose endings are kept for so many seconds."""
-        if retention not in self._backends:
-            self._backends[retention] = RedisBackend(self.client, silent=True, retention=retention)
-        return self._backends[retention]
+    def backend(self, retention: float, journal: bool = False) -> RedisBackend:
+        """Return what opens contexts whose endings are kept for so many seconds, with or without a ``journal``."""
+        key, keep = (retention, journal), LIMIT if journal else None
+        if key not in self._backends:
+            self._backends[key] = RedisBackend(self.client, silent=True, retention=retention, journal=keep)
+        return self._backends[key]
 
     async def close(self) -> None:
         """Close the connections."""

@@ -8,13 +8,16 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
+from tidemill.journal.event import KINDS
 from tidemill_operator.api.contexts import STATES
+from tidemill_operator.api.journal import MOST
 
 __all__ = ["document"]
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 253}
 _TEXT = {"type": "string"}
 _LINES = "application/x-ndjson"
+_EVENTS = "text/event-stream"
 
 
 def document() -> dict[str, Any]:
@@ -39,14 +42,22 @@ def document() -> dict[str, Any]:
 
 
 def _operation(
-    name: str, summary: str, schema: Any, *, kind: str = "application/json", body: Any = None, query: Any = None
+    name: str,
+    summary: str,
+    schema: Any,
+    *,
+    kind: str = "application/json",
+    told: Any = None,
+    body: Any = None,
+    query: Any = None,
 ) -> dict[str, Any]:
-    """Return what is said of one route."""
+    """Return what is said of one route. ``told`` is the schema of the same as server-sent events."""
+    content = {kind: {"schema": schema}, **({_EVENTS: {"schema": told}} if told is not None else {})}
     errors = {str(status): _refused(why) for status, why in _REFUSALS.items()}
     said: dict[str, Any] = {
         "operationId": name,
         "summary": summary,
-        "responses": {"200": {"description": summary, "content": {kind: {"schema": schema}}}, **errors},
+        "responses": {"200": {"description": summary, "content": content}, **errors},
     }
     if body is not None:
         said["requestBody"] = {"required": True, "content": body}
@@ -102,6 +113,8 @@ _COUNTS = _object(
     failures={"type": "array", "maxItems": 10, "items": {"type": "object"}},
 )
 _FLAG = {"type": "boolean"}
+_NUMBER = {"type": "integer", "minimum": 0}
+_EVENT = _object(id=_NUMBER, prev=_NUMBER, kind={"enum": list(KINDS)}, context=_TEXT)
 _SET = {
     "description": 'The inputs of a context: {definition: value or list of values}, or {"context": name, "inputs": …}.',
     "type": "object",
@@ -111,9 +124,7 @@ _DONE = _object(context=_TEXT, status=_TEXT)
 _STATE = {"enum": list(STATES)}
 _PATHS: dict[str, dict[str, Any]] = {
     "": {"get": _operation("counts", "How far all contexts are.", _ref("Counts"))},
-    "/events": {
-        "get": _operation("events", "How far all contexts are, told as it changes.", _TEXT, kind="text/event-stream")
-    },
+    "/events": {"get": _operation("events", "How far all contexts are, told as it changes.", _TEXT, kind=_EVENTS)},
     "/results": {
         "get": _operation(
             "results",
@@ -139,6 +150,7 @@ _PATHS: dict[str, dict[str, Any]] = {
             query=[
                 ("strict", _FLAG, "whether the first failure fails a context"),
                 ("hold", _FLAG, "whether they wait for more inputs until they are closed"),
+                ("journal", _FLAG, "whether each keeps every change of its state, to be asked for its events"),
             ],
         ),
     },
@@ -148,6 +160,18 @@ _PATHS: dict[str, dict[str, Any]] = {
             "What became of a context.",
             _ref("Context"),
             query=[("wait", {"type": "integer", "minimum": 0, "maximum": 60}, "seconds to wait for its end")],
+        )
+    },
+    "/contexts/{context}/events": {
+        "get": _operation(
+            "happened",
+            "What happened to a context that keeps a journal: a page, or server-sent events until it has ended.",
+            _object(context=_TEXT, events={"type": "array", "items": _EVENT}, after=_NUMBER, more=_FLAG),
+            told=_TEXT,
+            query=[
+                ("after", _NUMBER, "only what comes after the event with this id; Last-Event-ID goes before it"),
+                ("limit", {"type": "integer", "minimum": 1, "maximum": MOST}, "how many events a page has at most"),
+            ],
         )
     },
     "/contexts/{context}/inputs": {

@@ -99,12 +99,41 @@ async def test_a_context_is_cancelled_and_a_data_flow_suspended_and_resumed(term
     assert terminal.client.stage.get()["spec"]["suspend"] is False
 
 
+async def test_what_happened_to_a_context_is_told_and_its_result_walked_back(terminal: Terminal) -> None:
+    terminal.client.stage.work()
+    code, _, err = await terminal.tidemill(
+        "submit", "words", "--input", "word=-tide", "--context", "x", "--journal", "-q"
+    )
+    assert code == 0, err
+    following = asyncio.create_task(terminal.tidemill("events", "words", "words.x", "--follow", "-o", "jsonl"))
+    await terminal.client.stage.until(lambda: terminal.client.api.service.streams, "it is followed")
+    terminal.client.stage.go()
+    code, out, err = await following
+    assert code == 0, err
+    events = [json.loads(line) for line in out.splitlines()]
+    assert [event["id"] for event in events] == list(range(1, len(events) + 1))
+    assert (events[0]["kind"], events[-1]["kind"]) == ("opened", "ended")
+    after = str(len(events) - 2)
+    for more in ((), ("--follow",)):
+        code, out, _ = await terminal.tidemill("events", "words", "words.x", "--after", after, *more)
+        assert (code, [line.split()[0] for line in out.splitlines()]) == (0, [str(len(events) - 1), str(len(events))])
+    code, out, err = await terminal.tidemill("events", "words", "words.x", "--after", "99999", "--follow")
+    assert (code, out) == (0, ""), err
+    code, out, err = await terminal.tidemill("lineage", "words", "words.x")
+    assert code == 0, err
+    assert out.splitlines()[0] == 'words.x = {"length": [5]}'
+    assert out.splitlines()[-1].strip() == "└─ #1 word = -tide (seed)"
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
         (("get", "nothing"), "NotFound"),
         (("cancel", "words"), "BadQuery"),
         (("cancel", "words", "none"), "RunGone"),
+        (("events", "words", "none"), "RunGone"),
+        (("events", "words", "none", "--follow"), "RunGone"),
+        (("lineage", "words", "none"), "RunGone"),
         (("submit", "words", "--input", "word=7", "--input", "word=[1"), "TypeMismatch"),
         (("submit", "words"), "--input or --inputs"),
         (("submit", "words", "--input", "word"), "DEFINITION=VALUE"),

@@ -30,6 +30,7 @@ __all__ = ["command"]
     epilog=examples(
         "tidemill submit -n mill words --input word=tide",
         "tidemill submit -n mill words --inputs words.jsonl --output jsonl",
+        "tidemill submit -n mill words --input word=tide --context first --journal",
     ),
 )
 @click.argument("name")
@@ -40,6 +41,7 @@ __all__ = ["command"]
 @click.option("--context", "context", metavar="NAME", help="The name of the context of --input.")
 @click.option("--strict/--no-strict", default=None, help="Whether the first failure of an operation fails a context.")
 @click.option("--hold", is_flag=True, help="Keep them open for more inputs, until they are closed.")
+@click.option("--journal", is_flag=True, help="Keep every change of state with them: see `tidemill events`.")
 @click.option("--key", metavar="KEY", help="Names what is submitted, so that it can be submitted again.")
 @click.option("-o", "--output", type=click.Choice(["table", "json", "jsonl"]), default="table")
 @cluster_options
@@ -51,6 +53,7 @@ def command(
     context: str | None,
     strict: bool | None,
     hold: bool,
+    journal: bool,
     key: str | None,
     output: str,
     asked: Asked,
@@ -58,7 +61,8 @@ def command(
     """Open contexts of a data flow on a cluster."""
     if bool(values) == bool(file):
         raise click.UsageError("give --input or --inputs")
-    query = {"hold": "true" if hold else "false", **({} if strict is None else {"strict": str(strict).lower()})}
+    flags = {"hold": hold, "journal": journal or None, "strict": strict}
+    query = {flag: str(said).lower() for flag, said in flags.items() if said is not None}
     lines = [_line(values, context)] if values else _file(str(file))
     return asking(asked, name, lambda client: _submitted(client, _chunks(lines), output, query, key))
 

@@ -6,9 +6,9 @@ Neighbours: the verbs of the command line and `orchestrator.kubernetes`, which a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -18,7 +18,15 @@ from tidemill.errors import TidemillError
 if TYPE_CHECKING:
     import aiohttp
 
+    from tidemill.journal.event import Event
+
 __all__ = ["ApiError", "Client", "Place", "connected", "extra"]
+
+
+PAGE = 10_000
+"""Events of a journal that are asked for at once."""
+AGAIN = 60
+"""Connections that are tried, a second apart, where one has been lost."""
 
 
 class ApiError(TidemillError):
@@ -41,6 +49,10 @@ class Place:
         return self.url.rstrip("/") + "/" + "/".join(quote(piece, safe="") for piece in base)
 
 
+_LATER = ("ApiUnavailable", "ShuttingDown", "StoreUnavailable", "TooManyStreams", "RateLimited")
+"""Reasons for which something is asked again."""
+
+
 class Client:
     """Asks about one object. Every method raises `ApiError`."""
 
@@ -48,7 +60,7 @@ class Client:
         self._place = place
         self._session = session
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def _asked(self, method: str, *pieces: str, **request: Any) -> AsyncIterator[aiohttp.ClientResponse]:
         import aiohttp
 
@@ -93,12 +105,52 @@ class Client:
         while True:
             headers = {"Last-Event-ID": last} if last else {}
             async with self._asked("GET", "events", headers=headers) as answer:
-                async for raw in answer.content:
-                    field, _, value = raw.decode().rstrip("\n").partition(": ")
-                    if field == "id":
-                        last = value
-                    elif field == "data":
-                        yield json.loads(value)
+                async for _, id, value in _told(answer):
+                    last = id
+                    yield json.loads(value)
+            await asyncio.sleep(1)
+
+    async def journal(self, context: str, after: int = 0) -> AsyncGenerator[Event, None]:
+        """Yield the events of a context after one of them, up to now."""
+        from tidemill.journal.event import Event
+
+        more = True
+        while more:
+            page = await self.get("contexts", context, "events", after=str(after), limit=str(PAGE))
+            after, more = page["after"], page["more"]
+            for said in page["events"]:
+                yield Event.of(said)
+
+    async def _all_told(self, context: str, after: int) -> bool:
+        if (await self.get("contexts", context))["status"] == "open":
+            return False
+        return not (await self.get("contexts", context, "events", after=str(after), limit="1"))["events"]
+
+    async def followed(self, context: str, after: int = 0) -> AsyncGenerator[Event, None]:
+        """Yield the events of a context after one of them as they happen, until it has ended; where a connection is
+        lost, another one goes on behind the last event."""
+        from tidemill.journal.event import Event
+
+        left = 0
+        while True:
+            headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
+            try:
+                async with self._asked("GET", "contexts", context, "events", headers=headers) as answer:
+                    left = AGAIN
+                    async for kind, _, value in _told(answer):
+                        if kind == "refused":
+                            raise _of(json.loads(value))
+                        event = Event.of(json.loads(value))
+                        after = event.id
+                        yield event
+                        if event.kind == "ended":
+                            return
+                if await self._all_told(context, after):
+                    return
+            except ApiError as error:
+                if error.reason not in _LATER or not left:
+                    raise
+            left -= 1
             await asyncio.sleep(1)
 
 
@@ -106,18 +158,34 @@ async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[Any]:
     async for raw in answer.content:
         said = json.loads(raw)
         if "refused" in said:
-            refused = said["refused"]
-            raise ApiError(refused["message"], reason=refused["reason"], path=refused.get("path", ""))
+            raise _of(said["refused"])
         yield said
+
+
+async def _told(answer: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, str, str]]:
+    """Yield the kind, the id and the data of each event that a server sends."""
+    kind = id = ""
+    async for raw in answer.content:
+        field, _, value = raw.decode().rstrip("\n").partition(": ")
+        if field == "event":
+            kind = value
+        elif field == "id":
+            id = value
+        elif field == "data":
+            yield kind, id, value
+            kind = ""
 
 
 async def _refused(answer: aiohttp.ClientResponse) -> ApiError:
     try:
-        said = await answer.json()
-        return ApiError(said["message"], reason=said["reason"], path=said.get("path", ""))
+        return _of(await answer.json())
     except (ValueError, KeyError, TypeError):
         text = (await answer.text())[:500]
         return ApiError(f"the API has answered with {answer.status}: {text}", reason=f"Status{answer.status}")
+
+
+def _of(said: Any) -> ApiError:
+    return ApiError(said["message"], reason=said["reason"], path=said.get("path", ""))
 
 
 def extra() -> Any:
@@ -130,7 +198,7 @@ def extra() -> Any:
     return aiohttp
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def connected(place: Place) -> AsyncIterator[Client]:
     """Give a client while it is needed. Raises `ApiError` (ExtraMissing) where what it needs is not installed."""
     aiohttp = extra()
