@@ -95,12 +95,11 @@ local function audit(a)
   return { some[1], #some[2] / 2, large, out }
 end
 
--- give back the places of operations that a context has by leases of which their holders know nothing
+-- give back the places of operations that a context has by leases of which their holders do not know that they take one
 local function give_places_back(c)
   for id, r in pairs(records_of(c)) do
-    if r.state == 'leased' and redis.call('HEXISTS', key('held', r.worker), c.id .. ' ' .. id) == 0 then
-      P.freed(c.plan, R.op_of(id))
-    end
+    local said = r.state == 'leased' and redis.call('HGET', key('held', r.worker), c.id .. ' ' .. id) or ''
+    if r.state == 'leased' and not string.find(said, ' ', 1, true) then P.freed(c.plan, R.op_of(id)) end
   end
 end
 
