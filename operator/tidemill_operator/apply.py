@@ -158,6 +158,7 @@ class Applier:
             accepted.plan,
             left,
             strict=found.spec.strict if found is not None else True,
+            journal=found is not None and found.spec.journal,
             retention=float(kept.resultsSeconds) if kept is not None else RETENTION,
             most=self._settings.opened_at_once,
         )

@@ -29,6 +29,7 @@ from tidemill.backends.redis.watching import Watching, taken_back
 from tidemill.backends.redis.workers import RedisWorkers
 from tidemill.errors import ContextClosed, StoreError, TidemillError
 from tidemill.formats.write import plain_data
+from tidemill.journal.event import LIMIT
 from tidemill.plan.plan import Plan
 from tidemill_operator.decide.resources import prefix_of
 from tidemill_operator.kinds.accept import GivenSet
@@ -160,14 +161,23 @@ class Store:
             return (await RedisBackend(self.client).resolve(digest)).plan
 
     async def open(
-        self, group: str, plan: Plan, sets: Iterator[GivenSet], *, strict: bool, retention: float, most: int
+        self,
+        group: str,
+        plan: Plan,
+        sets: Iterator[GivenSet],
+        *,
+        strict: bool,
+        retention: float,
+        most: int,
+        journal: bool = False,
     ) -> bool:
         """Open contexts for those input sets that have none, ``most`` of them about, and say whether all have one; else
-        those that are left are still in the iterator ``sets``.
+        those that are left are still in the iterator ``sets``. With a ``journal`` they keep what happens to them.
 
         Raises `StoreError`, and `InvalidInput` for one that the plan cannot take.
         """
-        backend = RedisBackend(self.client, silent=True, retention=retention)
+        keep = LIMIT if journal else None
+        backend = RedisBackend(self.client, silent=True, retention=retention, journal=keep)
         async with self.asked(2):
             await backend.publish(plan)
         opened = 0

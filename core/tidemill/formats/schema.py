@@ -260,6 +260,7 @@ class ClusterPart(Part, Generic[Set]):
     retention: Any = None
     historyLimits: Any = None
     strict: Any = None
+    journal: Any = None
     suspend: Any = None
     ttlSecondsAfterFinished: Any = None
 

@@ -163,7 +163,7 @@ class _Routes:
             said = f"expected Content-Type application/x-ndjson, got {shown(request.content_type)}"
             raise InvalidDocument(said, reason="UnsupportedMediaType")
         strict, hold = _flag(request, "strict", flow.strict), _flag(request, "hold", False)
-        journal = _flag(request, "journal", False)
+        journal = _flag(request, "journal", flow.journal)
         contexts, name = self._contexts(flow), request.headers.get("Idempotency-Key") or secrets.token_hex(4)
         if not (name.isascii() and name.isprintable() and len(name) <= 64):
             raise RequestError("Idempotency-Key has 64 printable characters at most", reason="BadQuery")

@@ -38,8 +38,8 @@ class RequestError(TidemillError):
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A DataFlow or a DataFlowRun: its contexts are those of ``group``. ``strict``, ``retention`` (seconds) and
-    ``cancelled`` are as its spec says."""
+    """A DataFlow or a DataFlowRun: its contexts are those of ``group``. ``strict``, ``journal``, ``retention``
+    (seconds) and ``cancelled`` are as its spec says."""
 
     plural: str
     namespace: str
@@ -47,6 +47,7 @@ class Flow:
     group: str
     digest: str
     strict: bool
+    journal: bool
     retention: float
     cancelled: bool
 
@@ -176,6 +177,7 @@ def _flow(plural: str, namespace: str, name: str, said: dict[str, Any]) -> Flow:
         group=str(meta["uid"]),
         digest=str(status["planDigest"]),
         strict=bool(spec.get("strict", True)),
+        journal=bool(spec.get("journal", False)),
         retention=float((spec.get("retention") or {}).get("resultsSeconds", 604_800)),
         cancelled=bool(spec.get("cancel", False)),
     )

@@ -21,7 +21,7 @@ from tidemill_operator.names import DATAFLOW, DATAFLOWRUN, GROUP, VERSION, label
 
 __all__ = ["KINDS", "REVISION", "Kind", "chart_files", "definition", "manifest"]
 
-REVISION = 2
+REVISION = 3
 """The number of this schema, raised with every change: so an operator knows a definition that is too old for it."""
 
 _HEAD = "# Made by `make generate` out of operator/tidemill_operator/kinds; edit that, and not this file.\n"

@@ -145,6 +145,11 @@ class DataFlowSpec(KindPart, ClusterPart[GivenInputSet], FileFlow[Any]):
     strict: bool = Field(
         True, description="Whether the first failure of an operation fails its context, or is passed over."
     )
+    journal: bool = Field(
+        False,
+        description="Whether contexts keep every change of their state, for `tidemill events` and `tidemill lineage`. "
+        "It is so for those that are opened from then on.",
+    )
     ttlSecondsAfterFinished: Seconds | None = Field(
         None,
         description="Seconds after which the object is deleted once all its contexts have ended; never unless said.",

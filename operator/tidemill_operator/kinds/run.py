@@ -76,6 +76,7 @@ class DataFlowRunSpec(KindPart):
             field=".dataFlowRef",
         ),
         _kept("strict"),
+        _kept("journal"),
         _kept("limits"),
         _none_taken_away("inputs", "context"),
         _none_taken_away("inputsFrom", "name"),
@@ -102,6 +103,10 @@ class DataFlowRunSpec(KindPart):
     )
     strict: bool = Field(
         True, description="Whether the first failure of an operation fails its context, or is passed over."
+    )
+    journal: bool = Field(
+        False,
+        description="Whether contexts keep every change of their state, for `tidemill events` and `tidemill lineage`.",
     )
     limits: LimitsPart | None = Field(
         None, description="What one context may grow to; unless said as the data flow says."

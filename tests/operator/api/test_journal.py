@@ -8,7 +8,7 @@ import pytest
 
 from tests.operator.api.conftest import Client, served
 from tests.operator.stage import Stage
-from tests.operator.words import dataflow
+from tests.operator.words import dataflow, run
 from tidemill.journal.event import Event
 from tidemill.journal.rebuilt import rebuilt
 from tidemill_operator.api import flows
@@ -88,6 +88,32 @@ async def test_events_are_told_as_they_happen_and_a_client_that_comes_back_hears
     assert (both[0][1]["kind"], both[-1][1]["kind"]) == ("opened", "ended")
     assert [event for _, event in both] == (await page(client))["events"]
     assert await told(client, both[-1][0]) == []
+
+
+async def test_an_object_may_say_that_its_contexts_keep_a_journal(client: Client) -> None:
+    stage = client.stage
+    stage.work()
+    stage.apply(dataflow(stage.namespace, journal=True, inputs={"given": ["tide"]}))
+    await stage.until(lambda: stage.get()["status"]["contexts"]["succeeded"] == 1, "its context has ended")
+    status, said = await client.ask("GET", "/contexts/words.given/events")
+    assert (status, said["events"][-1]["kind"]) == (200, "ended"), said
+    client.api.service.flows._seen.clear()
+    await opened(client, query="")
+    await ended(client)
+    assert (await page(client))["events"][-1]["result"] == {"length": [4]}
+    _, (other, _) = await client.open('{"word": "mill"}', query="?journal=false")
+    status, said = await client.ask("GET", f"/contexts/{other['context']}/events")
+    assert (status, said["reason"]) == (404, "NoJournal")
+
+
+async def test_a_run_may_say_that_its_contexts_keep_a_journal(client: Client) -> None:
+    stage = client.stage
+    stage.work()
+    stage.apply(run(stage.namespace, "again", inputs={"given": ["tide"]}, journal=True))
+    await stage.ended(name="again", plural="dataflowruns")
+    url = client.url("/contexts/again.given/events", "again", "dataflowruns")
+    async with client.session.get(url) as answer:
+        assert (answer.status, (await answer.json())["events"][-1]["kind"]) == (200, "ended")
 
 
 async def test_what_was_cut_off_is_said(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

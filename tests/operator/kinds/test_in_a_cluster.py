@@ -48,6 +48,7 @@ def run(api: ControlPlane, namespace: str) -> str:
     [
         ({"dataFlowRef": {"name": "other"}}, "spec.dataFlowRef.name of a run stays hello, it cannot become other"),
         ({"strict": False}, "spec.strict of a run stays as it is"),
+        ({"journal": True}, "spec.journal of a run stays as it is"),
         ({"limits": {"inputs": 6}}, "spec.limits of a run stays as it is"),
         ({"limits": None}, "spec.limits of a run stays as it is"),
         ({"inputs": None}, 'nothing taken away; missing: ["a", "b"]'),

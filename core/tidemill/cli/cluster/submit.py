@@ -41,7 +41,8 @@ __all__ = ["command"]
 @click.option("--context", "context", metavar="NAME", help="The name of the context of --input.")
 @click.option("--strict/--no-strict", default=None, help="Whether the first failure of an operation fails a context.")
 @click.option("--hold", is_flag=True, help="Keep them open for more inputs, until they are closed.")
-@click.option("--journal", is_flag=True, help="Keep every change of state with them: see `tidemill events`.")
+@click.option("--journal/--no-journal", default=None,
+    help="Whether every change of state is kept with them: see `tidemill events`.")  # fmt: skip
 @click.option("--key", metavar="KEY", help="Names what is submitted, so that it can be submitted again.")
 @click.option("-o", "--output", type=click.Choice(["table", "json", "jsonl"]), default="table")
 @cluster_options
@@ -53,7 +54,7 @@ def command(
     context: str | None,
     strict: bool | None,
     hold: bool,
-    journal: bool,
+    journal: bool | None,
     key: str | None,
     output: str,
     asked: Asked,
@@ -61,7 +62,7 @@ def command(
     """Open contexts of a data flow on a cluster."""
     if bool(values) == bool(file):
         raise click.UsageError("give --input or --inputs")
-    flags = {"hold": hold, "journal": journal or None, "strict": strict}
+    flags = {"hold": hold, "journal": journal, "strict": strict}
     query = {flag: str(said).lower() for flag, said in flags.items() if said is not None}
     lines = [_line(values, context)] if values else _file(str(file))
     return asking(asked, name, lambda client: _submitted(client, _chunks(lines), output, query, key))
