@@ -42,9 +42,9 @@ class Form(html.parser.HTMLParser):
             self.values[given.get("name") or ""] = given.get("value") or ""
 
 
-@op(inputs={"site": SITE}, outputs={"cookie": COOKIE}, retry=3)
+@op(inputs={"site": SITE}, outputs={"cookie": COOKIE}, retry=6, backoff=0.25)
 async def log_in(site: str) -> dict[str, str]:
-    """Log in, and give the cookie of the session."""
+    """Log in, and give the cookie of the session; a site that has just begun has eight seconds until it answers."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
         async with session.get(site, raise_for_status=True) as answer:
             token = Form(await answer.text()).values["authenticity_token"]

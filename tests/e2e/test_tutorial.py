@@ -52,7 +52,8 @@ def follow(there: Place, blocks: list[str]) -> None:
         done = subprocess.run(typed, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
         assert done.returncode == 0, f"$ {command}\n{done.stderr}"
         said = done.stdout if done.stdout.endswith("\n") else f"{done.stdout}\n"
-        assert not printed or pattern_of(printed.rstrip("\n") + "\n").fullmatch(said), f"$ {command}\n{said}"
+        if printed and not pattern_of(printed.rstrip("\n") + "\n").fullmatch(said):
+            pytest.fail(f"$ {command}\n{said}{there.kubectl('get', 'dataflow,dataflowrun', '-o', 'yaml')}")
 
 
 def test_the_page_of_the_samples_can_be_followed(there: Place) -> None:
