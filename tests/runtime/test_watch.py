@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -262,6 +263,29 @@ async def test_a_watch_that_is_stopped_ends_its_thread(heard: Heard) -> None:
     watching.stop()
     await _ended()
     assert not thread.is_alive()
+
+
+async def test_a_watch_that_is_stopped_keeps_no_value_of_the_call_that_it_saw(heard: Heard) -> None:
+    """Where the machine is busy its thread gets to its end late; what it has seen is gone when `stop` returns."""
+    ended = threading.Event()
+
+    def then() -> None:
+        assert ended.wait(DEADLINE)
+
+    heard.then = then
+
+    def block(value: Heard) -> None:
+        assert heard.said.wait(DEADLINE)
+
+    value = Heard()
+    gone = weakref.ref(value)
+    watching = _watching(mine=(block, None))
+    block(value)
+    del value
+    assert gone() is not None  # the watch looks at the call still
+    ended.set()
+    watching.stop()
+    assert gone() is None
 
 
 def test_a_watch_that_was_never_started_can_be_stopped() -> None:

@@ -21,6 +21,8 @@ BEAT = 0.1
 """Seconds between two beats of the loop."""
 BLOCKED_AFTER = 0.5
 """Seconds without a beat after which the loop counts as blocked."""
+LAST_LOOK = 5.0
+"""Seconds that who stops a watch waits for it at most: it may be about to write to a log that takes nothing."""
 
 logger = logging.getLogger("tidemill.watch")
 
@@ -89,6 +91,7 @@ class LoopWatch:
         self._beat = time.monotonic()
         self._stop = threading.Event()
         self._handle: asyncio.TimerHandle | None = None
+        self._thread: threading.Thread | None = None
         self._thread_id = 0
 
     def start(self) -> None:
@@ -96,17 +99,20 @@ class LoopWatch:
         self._loop = asyncio.get_running_loop()
         self._thread_id = threading.get_ident()
         self._pulse()
-        threading.Thread(target=self._look, name="tidemill-watch", daemon=True).start()
+        self._thread = threading.Thread(target=self._look, name="tidemill-watch", daemon=True)
+        self._thread.start()
 
     def _pulse(self) -> None:
         self._beat = time.monotonic()
         self._handle = self._loop.call_later(BEAT, self._pulse)
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Watch no more. What was seen last is let go of by then: a frame keeps the values that its call was given."""
         self._stop.set()
         if self._handle is not None:
             self._handle.cancel()
+        if self._thread is not None:
+            self._thread.join(LAST_LOOK)
 
     def know(self, codes: Iterable[tuple[CodeType, str, float | None]]) -> None:
         """Watch these operations too."""
