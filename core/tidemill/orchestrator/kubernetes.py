@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tidemill.errors import ContextClosed, StoreError
+from tidemill.errors import ContextClosed, StoreError, TidemillError, shown
 from tidemill.formats.manifest import manifest_of
 from tidemill.formats.write import plain_data
 from tidemill.model.context import BaseInputSetContext
@@ -24,6 +24,7 @@ from tidemill.model.dataflow import DataFlow
 from tidemill.networks.backend import Counts
 from tidemill.orchestrator.cluster import kubectl
 from tidemill.orchestrator.cluster.client import ApiError, Client, Place, connected
+from tidemill.orchestrator.cluster.journals import ClusterBackend
 from tidemill.orchestrator.cluster.objects import ACCOUNT, Objects, objects
 from tidemill.orchestrator.input_sets import InputSets, closing
 from tidemill.orchestrator.outcome import Progress
@@ -31,7 +32,7 @@ from tidemill.orchestrator.remote import RemoteRun
 from tidemill.orchestrator.running import OrchestratorContext, Run, bound
 from tidemill.plan.compile import compile_plan
 from tidemill.plan.plan import Plan
-from tidemill.runtime.config import config, field, plain_fields
+from tidemill.runtime.config import as_config, config, field, plain_fields
 
 __all__ = ["KubernetesOrchestrator", "KubernetesOrchestratorConfig", "KubernetesOrchestratorContext"]
 
@@ -54,6 +55,7 @@ class KubernetesOrchestratorConfig:
     server: str | None = field("URL of a proxy to the API server; kubectl's, or the pod's account", default=None)
     max_ctxs: int | None = field("contexts of a run that are open at once", default=None)
     timeout: float = field("seconds within which the operator has to accept the object", default=120.0)
+    journal: bool = field("whether contexts keep every change of their state", default=False)
 
 
 class KubernetesOrchestrator:
@@ -63,15 +65,19 @@ class KubernetesOrchestrator:
     ``namespace``; with a ``name`` it stays there afterwards, and applying it again changes it, without one it is
     deleted. ``image`` is that of the workers of the pool ``default``, ``pools`` all of ``spec.pools``. Who asks is said
     by ``token_file`` (TIDEMILL_TOKEN_FILE), the service account of the pod, or the kubeconfig; the HTTP API is at
-    ``api`` (TIDEMILL_API).
+    ``api`` (TIDEMILL_API). ``journal`` is ``spec.journal``: contexts keep every change of their state, which
+    ``octx.backend.journal(name)`` reads.
 
-    Raises `ApiError` when it is entered and the cluster cannot be reached.
+    Raises `ApiError` when it is entered and the cluster cannot be reached, `TidemillError` (InvalidConfig).
     """
 
     CONFIG = KubernetesOrchestratorConfig
 
     def __init__(self, config: KubernetesOrchestratorConfig | None = None, **fields: Any) -> None:
-        self.config = config if config is not None else KubernetesOrchestratorConfig(**fields)
+        self.config = config if config is not None else as_config(KubernetesOrchestratorConfig, fields)
+        if not isinstance(self.config.journal, bool):
+            said = f"journal is {shown(self.config.journal)}, expected True or False: a cluster says how much is kept"
+            raise TidemillError(said, reason="InvalidConfig", path="/journal")
         self.max_ctxs = bound("max_ctxs", self.config.max_ctxs)
         self.namespace = ""
         self.objects: Objects
@@ -129,9 +135,10 @@ def _who(namespace: str | None, token_file: str | None) -> tuple[str, str]:
 
 
 class KubernetesOrchestratorContext(OrchestratorContext):
-    """A data flow being run on a cluster; ``name`` is that of its object."""
+    """A data flow being run on a cluster; ``name`` is that of its object, ``backend`` has the journals of contexts."""
 
     client: Client
+    backend: ClusterBackend
 
     def __init__(self, parent: KubernetesOrchestrator, dataflow: DataFlow, strict: bool) -> None:
         super().__init__(dataflow, strict)
@@ -150,6 +157,7 @@ class KubernetesOrchestratorContext(OrchestratorContext):
             generation = (await found.apply(body))["metadata"].get("generation", 0)
             await self._accepted(generation)
             self.client = await self._stack.enter_async_context(connected(self.parent.place(self.name)))
+            self.backend = ClusterBackend(self.client)
             self._stack = self._stack.pop_all()
         self._began = time.monotonic()
         return self
@@ -161,6 +169,8 @@ class KubernetesOrchestratorContext(OrchestratorContext):
         pools = said.pools or ([{"name": "default", "image": said.image}] if said.image else [])
         if pools:
             made["spec"]["pools"] = plain_data([dict(pool) for pool in pools])
+        if said.journal:
+            made["spec"]["journal"] = True
         return made
 
     async def _accepted(self, generation: int) -> None:
@@ -215,4 +225,4 @@ class KubernetesOrchestratorContext(OrchestratorContext):
 
     def begin(self, strict: bool, halt: asyncio.Event | None) -> Run:
         """Return a run that opens contexts on the cluster."""
-        return RemoteRun(self, strict, halt, self.parent.max_ctxs or OPEN_AT_ONCE)
+        return RemoteRun(self, strict, halt, self.parent.max_ctxs or OPEN_AT_ONCE, journal=self.parent.config.journal)

@@ -20,6 +20,7 @@ from tidemill.formats.write import plain_data
 from tidemill.model.input import SEED, Input
 from tidemill.networks.backend import Ending
 from tidemill.orchestrator.cluster.client import ApiError, Client
+from tidemill.orchestrator.cluster.journals import ClusterBackend
 from tidemill.orchestrator.running import Run
 
 __all__ = ["RemoteRun"]
@@ -39,17 +40,22 @@ TRIES = 60
 class _Octx(Protocol):
     name: str
     client: Client
+    backend: ClusterBackend
     tasks: set[asyncio.Task[None]]
 
     def crashed(self, error: BaseException) -> None: ...
 
 
 class RemoteRun(Run):
-    """One run: opens its contexts in the order in which they come, and waits for each."""
+    """One run: opens its contexts in the order in which they come, and waits for each. ``journal``: they keep one."""
 
-    def __init__(self, octx: Any, strict: bool, halt: asyncio.Event | None, most: int) -> None:
+    def __init__(
+        self, octx: Any, strict: bool, halt: asyncio.Event | None, most: int, *, journal: bool = False
+    ) -> None:
         super().__init__(octx, strict, halt, most)
         self._there: _Octx = octx
+        # Said with each request, as the API may know the object as it was a moment ago.
+        self._query = {"strict": str(strict).lower(), **({"journal": "true"} if journal else {})}
         self._prefix = f"x{secrets.token_hex(5)}"
         self._numbers = itertools.count()
         self._names: dict[str, str] = {}  # ours of what is open, by those there
@@ -99,9 +105,10 @@ class RemoteRun(Run):
             for line in some.values():
                 yield line
 
-        async for said in self._there.client.open(lines(), strict=str(self.strict).lower()):
+        async for said in self._there.client.open(lines(), **self._query):
             remote = said["context"].rpartition(".")[2]
             if self._lines.pop(remote, None) is not None:
+                self._there.backend.opened(self._names[remote], said["context"])
                 self._task(self._await(said["context"], self._names[remote]))
 
     async def _await(self, remote: str, name: str) -> None:

@@ -33,6 +33,8 @@ STATES = ("open", "succeeded", "failed")
 
 AT_ONCE = 64
 """Contexts whose endings are read at once."""
+DEEPEST = 100
+"""Slashes of the name of a child context before which one that it is below may end."""
 
 
 class Contexts:
@@ -99,6 +101,14 @@ class Contexts:
         async with self._store.asked():
             (group,) = await self._store.openings.groups_of([name])
         if group != self._flow.group:
+            raise RequestError(f'"{self._flow.name}" has no context "{name}"', reason="RunGone")
+
+    async def _ours_or_below(self, name: str) -> None:
+        """The same, for a child context as well: its name begins with that of the one above it and a slash."""
+        places = [at for at, char in enumerate(name) if char == "/"][:DEEPEST]
+        async with self._store.asked():
+            groups = await self._store.openings.groups_of([name, *(name[:at] for at in places)])
+        if self._flow.group not in groups:
             raise RequestError(f'"{self._flow.name}" has no context "{name}"', reason="RunGone")
 
     # -- reading ------------------------------------------------------------------------------------------------------
@@ -172,9 +182,9 @@ class Contexts:
     # -- what happened ------------------------------------------------------------------------------------------------
 
     async def events(self, name: str, after: int, most: int) -> tuple[list[Event], bool]:
-        """Return the events of a context after one of them, ``most`` of them, and whether there are more now. Raises
-        `RequestError`, `ContextClosed` (NoJournal), `StoreError`."""
-        await self._ours(name)
+        """Return the events of a context, or of a child context, after one of them, ``most`` of them, and whether there
+        are more now. Raises `RequestError`, `ContextClosed` (NoJournal), `StoreError`."""
+        await self._ours_or_below(name)
         found: list[Event] = []
         async with self._store.asked(8), contextlib.aclosing(self._backend.journal(name, after=after)) as events:
             async for event in events:
@@ -195,7 +205,7 @@ class Contexts:
         """See whether a context that is followed is still there; its store is in use meanwhile. Raises
         `RequestError`."""
         with contextlib.suppress(StoreError):
-            await self._ours(name)
+            await self._ours_or_below(name)
 
     async def counts(self) -> dict[str, Any]:
         """Return how far all contexts are. Raises `StoreError`."""

@@ -138,8 +138,11 @@ async def test_a_context_without_a_journal_and_one_of_others_have_no_events(clie
     stage = client.stage
     stage.apply(dataflow(stage.namespace, "other"))
     await stage.until(lambda: stage.reason("Accepted", "other") == "Accepted", "the other one is accepted")
-    status, said = await client.ask("GET", PATH, name="other")
-    assert (status, said["reason"]) == (404, "RunGone")
+    for path in (PATH, "/contexts/words.a%2Fsub%2Finner/events"):
+        status, said = await client.ask("GET", path, name="other")
+        assert (status, said["reason"]) == (404, "RunGone")
+    status, said = await client.ask("GET", "/contexts/words.a%2Fsub%2Finner/events")
+    assert (status, said["reason"]) == (404, "NoJournal")
 
 
 @pytest.mark.parametrize("query", ["?after=-1", "?after=x", "?after=" + "9" * 30, "?limit=0", "?limit=10001"])

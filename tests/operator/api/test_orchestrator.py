@@ -11,6 +11,7 @@ from tests.operator.api.conftest import TOKEN, Client
 from tests.operator.words import LENGTH, WORD, measure
 from tests.orchestrator.support import listed
 from tidemill import (
+    ContextClosed,
     DataFlow,
     Definition,
     GetMulti,
@@ -18,11 +19,15 @@ from tidemill import (
     InvalidInput,
     KubernetesOrchestrator,
     OperationException,
+    RunDataFlowConfig,
     StringInputSetContext,
     TidemillError,
     op,
     run,
+    run_dataflow,
 )
+from tidemill.journal.lineage import lineage
+from tidemill.journal.rebuilt import rebuilt
 
 FLOW = DataFlow(measure, GetMulti, seed=[Input(["length"], GetMulti.op.inputs["spec"])])
 
@@ -154,6 +159,89 @@ WRONG = {
     "TypeMismatch": Input(7, WORD),
     "UnknownDefinition": Input("tide", Definition("wrod", "string")),
 }
+
+
+@pytest.fixture
+async def journalled(client: Client, said: dict[str, Any]) -> AsyncIterator[KubernetesOrchestrator]:
+    """An orchestrator whose object is called mine, has a worker, and whose contexts keep a journal."""
+    client.stage.work(pool="mine.default")
+    async with KubernetesOrchestrator.withconfig({**said, "name": "mine", "journal": "true"}) as orchestrator:
+        yield orchestrator
+
+
+async def test_what_happened_to_contexts_is_read_under_their_own_names(
+    journalled: KubernetesOrchestrator, client: Client
+) -> None:
+    async with journalled(FLOW) as octx:
+        sets = {"a / name": [Input("tide", WORD)], "second": [Input("a", WORD), Input("bc", WORD)]}
+        results = {str(ctx): result async for ctx, result in octx.run(sets)}
+        states = {}
+        for name, result in results.items():
+            events = [event async for event in octx.backend.journal(name)]
+            assert {event.context for event in events} == {name}
+            assert [event.id for event in events] == list(range(1, len(events) + 1))
+            state = states[name] = rebuilt(events)
+            assert (state.status, state.result) == ("succeeded", result)
+            assert [event async for event in octx.backend.journal(name, after=5)] == events[5:]
+            assert [event async for event in octx.backend.journal(name, follow=True)] == events
+        found = lineage(states, "second")
+        given = sorted(node.what["value"] for node in found.nodes.values() if node.name == "word")
+        assert given == ["a", "bc"]
+        with pytest.raises(ContextClosed) as caught:
+            await anext(octx.backend.journal("nobody"))
+        assert caught.value.reason == "NoJournal"
+    assert client.stage.get("mine")["spec"]["journal"] is True
+
+
+async def test_events_are_followed_while_a_context_is_open(journalled: KubernetesOrchestrator, client: Client) -> None:
+    async with journalled(FLOW) as octx:
+        reading = asyncio.create_task(listed(octx.run({"slow": [Input("-wait", WORD)]})))
+        await _there(octx)
+        kinds = []
+        async with asyncio.timeout(60):
+            async for event in octx.backend.journal("slow", follow=True):
+                kinds.append(event.kind)
+                if event.kind == "leased" and not client.stage.folder.joinpath("go").exists():
+                    client.stage.go()
+        assert (kinds[0], kinds[-1]) == ("opened", "ended")
+        assert [result for _, result in await reading] == [{"length": [5]}]
+
+
+async def test_child_contexts_have_the_name_of_the_one_above_them(journalled: KubernetesOrchestrator) -> None:
+    config = RunDataFlowConfig(dataflow=FLOW)
+    outer = DataFlow(operations={"sub": run_dataflow}, configs={"sub": config})
+    inner = Input({"inner": [{"value": "tide", "definition": "word"}]}, Definition("flow_inputs", "map"))
+    async with journalled(outer) as octx:
+        (outcome,) = [one async for one in octx.outcomes({"a / name": [inner]})]
+        assert outcome.failure is None
+        events = [event async for event in octx.backend.journal("a / name")]
+        (child,) = [event.what["child"] for event in events if event.kind == "child"]
+        below = [event async for event in octx.backend.journal(child)]
+        assert child == "a / name/sub/inner"
+        assert {event.context for event in below} == {child}
+        assert below[0].what["parent"]["context"] == "a / name"
+        assert rebuilt(below).result == {"length": [4]}
+        assert [event async for event in octx.backend.journal(child, follow=True)] == below
+        assert [event async for event in octx.backend.journal(child, after=below[-1].id, follow=True)] == []
+        with pytest.raises(ContextClosed):
+            await anext(octx.backend.journal("a / name/sub/other"))
+
+
+async def test_a_context_without_a_journal_has_no_events(working: KubernetesOrchestrator, client: Client) -> None:
+    async with working(FLOW) as octx:
+        assert [result async for _, result in octx.run({"ada": [Input("tide", WORD)]})] == [{"length": [4]}]
+        for follow in (False, True):
+            with pytest.raises(ContextClosed) as caught:
+                await anext(octx.backend.journal("ada", follow=follow))
+            assert caught.value.reason == "NoJournal"
+            assert '"ada"' in caught.value.message
+    assert "journal" not in client.stage.get("mine")["spec"]
+
+
+def test_a_journal_is_kept_or_not() -> None:
+    with pytest.raises(TidemillError, match="journal is 100, expected True or False") as caught:
+        KubernetesOrchestrator(journal=100)
+    assert caught.value.reason == "InvalidConfig"
 
 
 async def test_what_cannot_be_given_is_refused_and_nothing_else(working: KubernetesOrchestrator) -> None:
