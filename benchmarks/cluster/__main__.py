@@ -80,10 +80,13 @@ def main() -> int:
     kube, begin = Kube(playground.NAMESPACE), machine.load()
     report = table.Report(machine.describe())
     if "rate" in given.parts:
+        objects.say("measuring rates")
         report.rate = rates(kube, given)
     if "latency" in given.parts:
+        objects.say("measuring latencies")
         report.latency = latencies(kube, given)
     if "objects" in given.parts:
+        objects.say("measuring the operator")
         report.objects = objects.measured(kube, given.objects, given.idle)
     report.load = {"begin": begin, "end": machine.load()}
     text = table.render(report)
