@@ -8,7 +8,7 @@ from tidemill import DataFlow, Definition, GetMulti, Input, Limits, MemoryOrches
 
 __all__ = ["DEADLINE", "GO", "NOTED", "NUMBER", "Beside", "failure_of", "outcomes", "outcomes_beside"]
 
-DEADLINE = 60.0
+DEADLINE = 120.0
 """Seconds after which a wait in a test is a failure; far above what any of them takes."""
 
 GO = Definition("go", "generic")

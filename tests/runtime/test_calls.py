@@ -19,6 +19,8 @@ from tidemill.runtime.watch import BLOCKED_AFTER
 
 MULTI = GetMulti.op.inputs["spec"]
 LIMIT = 0.2
+ENOUGH = 3.0
+"""Seconds for what takes milliseconds, also where the whole process gets no turn for a while."""
 
 
 @op(inputs={"go": GO}, outputs={"noted": NOTED}, name="sending", executor="process")
@@ -231,7 +233,7 @@ async def test_who_blocked_the_loop_beyond_its_time_fails_though_it_returned() -
 async def test_who_waited_while_another_blocked_the_loop_has_its_time(steps: int) -> None:
     waits = asyncio.Event()
 
-    @op(inputs={"go": GO}, outputs={"noted": NOTED}, name="waiting", timeout=LIMIT)
+    @op(inputs={"go": GO}, outputs={"noted": NOTED}, name="waiting", timeout=ENOUGH)
     async def waiting(go: Any) -> dict[str, Any]:
         waits.set()
         for _ in range(steps):
@@ -242,7 +244,7 @@ async def test_who_waited_while_another_blocked_the_loop_has_its_time(steps: int
     @op(inputs={"number": NUMBER}, outputs={}, name="blocking")
     async def blocking(number: int) -> None:
         await waits.wait()
-        _block(2 * BLOCKED_AFTER + LIMIT)
+        _block(2 * BLOCKED_AFTER + ENOUGH)
 
     flow = DataFlow(waiting, blocking, GetMulti, seed=[Input(["noted"], MULTI)])
     (ended,) = await outcomes(flow, [Input("go", GO), Input(1, NUMBER)])
