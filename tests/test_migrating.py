@@ -29,7 +29,7 @@ PAGES = {
     for name in ("journal", "migrating", "serving", "start")
 }
 BLOCK = re.compile(r"^(?:<!-- (?P<needs>[a-z]+) -->\n)?```(?P<language>[a-z]+)\n(?P<text>.*?)^```$", re.M | re.S)
-DEADLINE = 60.0
+DEADLINE = 120.0
 """Seconds in which something has to listen."""
 
 

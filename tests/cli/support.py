@@ -21,7 +21,7 @@ from tidemill.networks.implementations import Completed, Failed, Report
 __all__ = ["DEADLINE", "FLOWS", "Result", "environment", "play", "started"]
 
 FLOWS = Path(__file__).parent / "flows"
-DEADLINE = 60.0
+DEADLINE = 120.0
 """Seconds after which something that has to happen has not."""
 
 

@@ -32,7 +32,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
         if self.path == "/hangs":
             self.wfile.flush()
-            self.release.wait(60)
+            self.release.wait(120)
 
     def log_message(self, format: str, *args: Any) -> None:
         pass

@@ -14,7 +14,7 @@ import pytest
 
 from tests.cli.support import FLOWS, started
 
-DEADLINE = 60.0
+DEADLINE = 120.0
 
 
 @pytest.fixture

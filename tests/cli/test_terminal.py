@@ -18,7 +18,7 @@ import pytest
 
 from tests.cli.support import FLOWS, environment
 
-DEADLINE = 60.0
+DEADLINE = 120.0
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 

@@ -27,7 +27,7 @@ from tidemill.plan.plan import Plan
 
 __all__ = ["Driver", "Lease", "Ran", "Reading", "Running", "failure_of"]
 
-DEADLINE = 20.0
+DEADLINE = 120.0
 """Seconds after which something that has to happen has not: far above what any step takes."""
 
 Script = Any

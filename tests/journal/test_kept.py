@@ -90,7 +90,7 @@ async def test_a_context_is_followed_to_its_end() -> None:
                     done.set()
 
         task = asyncio.create_task(follow())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             await done.wait()
             await backend.add("ada", [Input(5, NUMBER)])
             await backend.close("ada")

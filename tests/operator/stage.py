@@ -18,10 +18,12 @@ from tidemill_operator.cluster import Cluster
 from tidemill_operator.service import Operator
 from tidemill_operator.settings import Settings
 
-__all__ = ["DEADLINE", "Stage", "stage"]
+__all__ = ["DEADLINE", "LEASE", "Stage", "stage"]
 
-DEADLINE = 60.0
+DEADLINE = 120.0
 """Seconds within which whatever a test waits for has to have happened."""
+LEASE = 12
+"""Seconds of the leases of operators and workers: a busy machine may leave somebody without a turn for some of them."""
 
 
 class Stage:
@@ -33,14 +35,14 @@ class Stage:
         self.url = url
         self.namespace = f"t{uuid.uuid4().hex[:10]}"
         self.client = Client(url, prefix=f"tm-{self.namespace}")
-        self.workers = Fleet(url, f"tm-{self.namespace}", folder, runners=1, lease=3)
+        self.workers = Fleet(url, f"tm-{self.namespace}", folder, runners=1, lease=LEASE)
         self.folder = folder
         self._tasks: list[asyncio.Task[int]] = []
 
     def settings(self, **changed: Any) -> Settings:
         said = {
             "store": self.url, "durability": "none", "namespaces": [self.namespace], "namespace": self.namespace,
-            "port": -1, "name": "tester", "timeout": 2, "lease": 3, "host": "127.0.0.1", **changed,
+            "port": -1, "name": "tester", "timeout": 10, "lease": LEASE, "host": "127.0.0.1", **changed,
         }  # fmt: skip
         return Settings.model_validate(said)
 

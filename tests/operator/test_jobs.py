@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.backends.redis.stores import server
-from tests.operator.stage import Stage, stage
+from tests.operator.stage import LEASE, Stage, stage
 from tests.operator.words import dataflow
 from tidemill_operator.decide.statuses import time_of
 
@@ -102,7 +102,7 @@ async def test_each_parameter_set_is_a_job_and_no_more_run_at_once_than_may(tmp_
 
 
 async def test_what_a_pod_held_that_was_killed_is_run_by_another_job_though_no_worker_is_left(tmp_path: Path) -> None:
-    async with running(tmp_path, worker_lease=3) as (one, kubelet):
+    async with running(tmp_path, worker_lease=LEASE) as (one, kubelet):
         one.apply(apart(one.namespace, a=["-tide"]))
         await one.until(lambda: "words-apart-0" in kubelet.running, "it begins")
         await one.until(lambda: held(one), "it has its parameter set")

@@ -15,6 +15,7 @@ import pytest
 
 from tests.backends.redis.stores import server
 from tests.operator.cluster import ControlPlane
+from tests.operator.stage import LEASE
 from tests.operator.words import FOLDER, dataflow, run
 from tidemill_operator.names import CLEANUP
 
@@ -55,12 +56,12 @@ class Processes:
         """Start an operator for the namespace, or for ``whose``."""
         kubeconfig = self.api.environment["KUBECONFIG"]
         place = {"namespace": self.namespace, "kubeconfig": kubeconfig, **(whose or {"namespaces": self.namespace})}
-        return self.start("tidemill_operator", lease=3, **place)
+        return self.start("tidemill_operator", lease=LEASE, **place)
 
     def worker(self, pool: str = "words.default", namespace: str = "", **settings: Any) -> "subprocess.Popen[bytes]":
         """Start a worker."""
         prefix = f"tm-{namespace or self.namespace}"
-        return self.start("tidemill_worker", prefix=prefix, pool=pool, runners=1, lease=5, **settings)
+        return self.start("tidemill_worker", prefix=prefix, pool=pool, runners=1, lease=LEASE, **settings)
 
     def apply(self, body: dict[str, Any]) -> None:
         """Apply an object, as a person would."""
@@ -116,7 +117,7 @@ def test_a_data_flow_from_apply_to_its_results_and_to_nothing(processes: Process
     processes.ended("df", "words")
     said = processes.api.must("describe", "df/words", "-n", processes.namespace)
     assert "the data flow is accepted" in said
-    processes.api.must("delete", "df/words", "dfr/again", "-n", processes.namespace, "--timeout=60s")
+    processes.api.must("delete", "df/words", "dfr/again", "-n", processes.namespace, "--timeout=120s")
     processes.until(lambda: not processes.get("deploy", deployment), "its workers are gone")
 
 
@@ -141,7 +142,7 @@ def test_operators_are_killed_and_nothing_is_lost_or_run_twice(processes: Proces
         assert counts == {"open": 0, "succeeded": 300, "failed": 0, "total": 300}
     processes.until(lambda: "watching" in processes.last_log(), "it hears signals")
     operator.terminate()
-    assert operator.wait(60) == 0
+    assert operator.wait(120) == 0
 
 
 def test_an_object_that_nests_thousands_deep_hurts_nobody(processes: Processes) -> None:
@@ -163,7 +164,7 @@ def test_an_object_that_nests_thousands_deep_hurts_nobody(processes: Processes) 
     processes.until(lambda: said() == "TooDeep", "it is refused")
     assert operator.poll() is None
     assert processes.get("df", "words")["metadata"]["finalizers"] == [CLEANUP]
-    processes.api.must("delete", "df/deep", "-n", processes.namespace, "--timeout=60s")
+    processes.api.must("delete", "df/deep", "-n", processes.namespace, "--timeout=120s")
 
 
 def test_one_operator_for_all_namespaces_keeps_them_apart(processes: Processes, api: ControlPlane) -> None:
@@ -178,7 +179,7 @@ def test_one_operator_for_all_namespaces_keeps_them_apart(processes: Processes, 
             processes.ended("df", "words")
             [result] = processes.get("df", "words")["status"]["results"]
             assert result["result"] == {"length": [len(word)]}
-        api.must("delete", "df/words", "-n", other, "--timeout=60s")
+        api.must("delete", "df/words", "-n", other, "--timeout=120s")
 
 
 def _over(process: subprocess.Popen[bytes]) -> bool:
@@ -199,5 +200,5 @@ def test_a_job_is_taken_by_the_api_server_and_goes_with_its_data_flow(processes:
     assert processes.get("df", "words")["status"]["pools"][0]["kind"] == "Job"
     said = processes.api.kubectl("scale", "df/words", "-n", processes.namespace, "--replicas=3")
     assert "spec.replicas fixes the workers of the pool default" in said.said
-    processes.api.must("delete", "df/words", "-n", processes.namespace, "--timeout=60s")
+    processes.api.must("delete", "df/words", "-n", processes.namespace, "--timeout=120s")
     processes.until(lambda: not processes.get("job", "words-default-0"), "its Job is gone")

@@ -18,7 +18,7 @@ Process = Callable[[Item], Awaitable[float | None]]
 async def working(work: Work, process: Process) -> AsyncIterator[None]:
     task = asyncio.create_task(work.run(process))
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             yield
     finally:
         task.cancel()

@@ -20,7 +20,7 @@ from tidemill.backends.redis.endings import RedisEndings
 from tidemill.backends.redis.overview import RedisOverview
 from tidemill.backends.redis.workers import RedisWorkers
 
-LEASE = 1.5
+LEASE = 5
 FLAGS = Definition("flags", "string")
 DONE = Definition("done", "string")
 
@@ -77,7 +77,7 @@ def somebody_else(url: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 async def until(look: Any, what: str) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not look():
             assert what
             await asyncio.sleep(0.02)
@@ -88,7 +88,7 @@ async def test_what_a_process_held_that_was_killed_is_run_by_another(url: str, t
         await until((tmp_path / "tries").exists, "it runs")
         process.send_signal(signal.SIGKILL)
         async with RedisOrchestrator(url, durability="none", lease=LEASE) as orchestrator, orchestrator(flow()) as octx:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 ((name, raw),) = [pair async for pair in RedisEndings(octx.backend.client).wait(["held"])]
             assert octx.backend.ending_of(raw).result == {"done": "yes"}
     assert (tmp_path / "tries").read_text() == "xx"
@@ -108,7 +108,7 @@ async def test_a_process_that_stood_still_goes_on_under_another_id(url: str, tmp
             count = beats[worker.encode()].decode()
             expired = await RedisWorkers(client).expire(worker, count)
         assert expired == 1
-        assert await asyncio.wait_for(running, 60) == {"done": "yes"}
+        assert await asyncio.wait_for(running, 120) == {"done": "yes"}
         assert octx._pump.runner != before
         await client.close()
     assert (tmp_path / "tries").read_text() == "xx"

@@ -70,7 +70,7 @@ async def results(orchestrator: Any, *sets: Any, **keywords: Any) -> dict[str, A
 
 async def begun(octx: RedisOrchestratorContext) -> None:
     """Wait until the store has the first context."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not (await octx.backend.counts(octx.plan))["double"].taken:
             pass
 
@@ -126,7 +126,7 @@ async def test_others_that_share_the_store_do_the_work(store: dict[str, Any]) ->
         waiting = asyncio.create_task(listed(octx.outcomes({"a": given(1, 2)})))
         await begun(octx)
         async with RedisOrchestrator(**store) as working, working(FLOW):
-            (found,) = await asyncio.wait_for(waiting, 30)
+            (found,) = await asyncio.wait_for(waiting, 120)
         assert found.result == {"doubled": [2, 4], "part": [0, 1, 0, 1, 2, 3]}
 
 
@@ -174,7 +174,7 @@ async def test_a_name_that_somebody_else_uses_is_refused(store: dict[str, Any]) 
         async with RedisOrchestrator(**store) as other, other(FLOW) as second:
             with pytest.raises(DuplicateContext, match='there is a context "a" already'):
                 await listed(second.outcomes({"a": given(1), "b": given(1)}))
-            assert (await asyncio.wait_for(waiting, 30))[0].result == {"doubled": [2], "part": [0, 1]}
+            assert (await asyncio.wait_for(waiting, 120))[0].result == {"doubled": [2], "part": [0, 1]}
 
 
 async def test_a_halt_cancels_what_is_open(store: dict[str, Any]) -> None:
@@ -183,7 +183,7 @@ async def test_a_halt_cancels_what_is_open(store: dict[str, Any]) -> None:
         waiting = asyncio.create_task(listed(octx.outcomes({"a": given(1)}, halt=halt)))
         await begun(octx)
         halt.set()
-        (found,) = await asyncio.wait_for(waiting, 30)
+        (found,) = await asyncio.wait_for(waiting, 120)
         assert found.failure is not None and found.failure.reason == "Cancelled"
 
 

@@ -19,7 +19,7 @@ from tidemill.serving.server import ServerSettings, Serving, serving
 
 __all__ = ["DEADLINE", "Client", "Reply", "channel", "greeting", "held", "served", "until"]
 
-DEADLINE = 60.0
+DEADLINE = 120.0
 """Seconds after which something that has to happen has not."""
 
 

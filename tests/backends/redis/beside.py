@@ -21,7 +21,7 @@ from tidemill.plan.plan import Plan
 
 __all__ = ["DEADLINE", "USE", "Corner", "corner", "ignored", "opened", "used"]
 
-DEADLINE = 30.0
+DEADLINE = 120.0
 """Seconds after which something that has to happen has not."""
 USE = compile_plan(flow(operation("use", {"a": A}), output("tell", {"a": A})))
 """A plan with one operation, and one that gives the result."""

@@ -23,7 +23,7 @@ from tidemill.backends.redis.embedded import _SHIM
 
 __all__ = ["DURABLE", "FORGETFUL", "Server", "eventually", "free_port"]
 
-DEADLINE = 60.0
+DEADLINE = 120.0
 """Seconds within which a server has to answer."""
 DURABLE = {"appendonly": "yes", "appendfsync": "always"}
 """Settings of a server that has on its disk what it has acknowledged."""

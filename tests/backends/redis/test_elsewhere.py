@@ -50,7 +50,7 @@ async def blobs_in(client: Client) -> list[bytes]:
 
 async def settled(client: Client) -> None:
     """Wait until the store has been told that the endings which were read have been."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while await client.redis.exists(client.key("ended", "")):
             await client.redis.ping()
 

@@ -19,7 +19,7 @@ from tidemill.backends.redis import embedded
 from tidemill.backends.redis.embedded import EmbeddedStore
 from tidemill.errors import StoreUnavailable
 
-DEADLINE = 20.0
+DEADLINE = 120.0
 
 
 def until(said: Callable[[], bool]) -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.operator.api.conftest import TOKEN, Client
 
-DEADLINE = 30.0
+DEADLINE = 120.0
 AUTH = f"Host: x\r\nConnection: close\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
 
 
