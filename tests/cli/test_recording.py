@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import subprocess
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +14,18 @@ from typing import Any
 
 import pytest
 
-from tests.cli.support import FLOWS, started
+import tidemill
+from tests.backends.redis.stores import program_of
+from tests.cli.support import DEADLINE, FLOWS, started
+from tidemill.backends.redis.embedded import EmbeddedStore
+from tidemill.backends.redis.measures import RedisMeasures
+from tidemill.errors import StoreUnavailable
 from tidemill.metrics import Histogram
+from tidemill.metrics.measured import ENDED
+from tidemill.orchestrator.redis import RedisOrchestrator
 
 Cli = Callable[..., Any]
+Background = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +82,7 @@ def test_metrics_are_served_while_it_runs() -> None:
         with urllib.request.urlopen(place[1], timeout=60) as answer:
             text = answer.read().decode()
         process.stdin.close()
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
     assert re.search(r'^numbers_total\{.*kind="odd".*\} 1.0$', text, re.M)
     assert re.search(
         r'^tidemill_operation_seconds_count\{dataflow="\w{12}",operation="counting_flows:double"\} 1.0$', text, re.M
@@ -87,6 +98,67 @@ def test_what_workers_have_counted_is_said_with_results(cli: Cli, store: str) ->
     assert (result.code, json.loads(result.out)["context"]) == (0, "two")
     assert re.search(r"^data flow \w{12}:$", result.err, re.M)
     assert "  numbers_total{operation=counting_flows:double, kind=odd}: 3\n" in result.err
+
+
+@pytest.mark.parametrize(("kind", "workers"), [("redis", 0), ("valkey", 1)])
+def test_a_record_over_a_store_has_what_all_have_measured_once_each(
+    kind: str, workers: int, background: Background, process: Cli, tmp_path: Path
+) -> None:
+    (tmp_path / "met").mkdir()
+    path, numbers = tmp_path / "record.json", range(1, 13)
+    with EmbeddedStore(program=program_of(kind)) as store:
+        # Of one slot each, so all take part: nobody goes on before everybody is there.
+        here = {"MEETING": f"{tmp_path / 'met'}:{2 + workers}", "TIDEMILL_BACKEND": store.url}
+        begun = [background("worker", "--runners=1", "--slots=1", f"--path={FLOWS}", **here) for _ in range(2)]
+        run = ("run", "counting_flows:meeting", "--backend", store.url, f"--workers={workers}", "--progress=off")
+        for first in (100, 200):  # what came before is in the store as well, and in no record but its own
+            given = [f"-inumber={first + number}" for number in numbers]
+            done = process(*run, *given, "--record", str(path), **here)
+            assert done.code == 0, done.err
+            record = json.loads(path.read_text(encoding="utf-8"))
+            series = {(one["name"], *one["labels"].values()): one for one in record["metrics"]}
+            assert record["measured"] == "store"
+            assert record["operations"]["counting_flows:meet"]["completed"] == 12
+            assert series["tidemill_operation_calls_total", "completed"]["value"] == 12
+            assert Histogram.of(series["tidemill_operation_seconds",]["value"]).count == 12
+            assert series["numbers_total", "met"]["value"] == 12
+            sizes = Histogram.of(series["number_size",]["value"])
+            assert (sizes.count, sizes.sum) == (12, 12 * first + sum(numbers))
+            assert {one["dataflow"] for one in record["metrics"]} == {record["plan"].removeprefix("sha256:")[:12]}
+        for worker in begun:
+            worker.send_signal(signal.SIGTERM)
+        assert [worker.wait(DEADLINE) for worker in begun] == [0, 0]
+    assert len(os.listdir(tmp_path / "met")) >= 2 + workers
+
+
+async def test_a_record_over_a_store_has_what_was_measured_of_the_flows_that_it_runs(store: str) -> None:
+    from counting_flows import above  # type: ignore[import-not-found]
+
+    given = {"outer": [{"value": 3, "definition": "number"}], "inner": [{"value": 4, "definition": "number"}]}
+    async with RedisOrchestrator(store) as orchestrator, orchestrator(above) as octx:
+        for _ in range(2):
+            measured = await octx.measuring()
+            outcomes = octx.outcomes([tidemill.Input(given, tidemill.run_dataflow.op.inputs["inputs"])])
+            assert [outcome.failure async for outcome in outcomes] == [None]
+            found, source = await measured()
+            calls = {scope.operation: one.value for scope, one in found if one.kind.name == ENDED.name}
+            assert (source, calls) == ("store", {"below": 1, "counting_flows:double": 2})
+            assert len({scope.dataflow for scope, _ in found}) == 2
+
+
+async def test_where_the_store_does_not_answer_a_record_is_of_this_process(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from counting_flows import doubling
+
+    async def away(self: RedisMeasures, dataflow: str) -> dict[str, str]:
+        raise StoreUnavailable("nobody there")
+
+    async with RedisOrchestrator(store) as orchestrator, orchestrator(doubling) as octx:
+        before = await octx.measuring()
+        monkeypatch.setattr(RedisMeasures, "numbers", away)
+        for measured in (before, await octx.measuring()):
+            assert await measured() == (octx.metrics, "process")
 
 
 def test_a_port_that_is_taken_is_said(cli: Cli) -> None:

@@ -52,8 +52,9 @@ class Recording:
     @contextlib.asynccontextmanager
     async def of(self, octx: OrchestratorContext) -> AsyncIterator[None]:
         """Record what a context of an orchestrator runs."""
-        with self._served(octx), self._written(octx):
-            yield
+        with self._served(octx):
+            async with self._written(octx):
+                yield
 
     @contextlib.contextmanager
     def _served(self, octx: OrchestratorContext) -> Iterator[None]:
@@ -82,8 +83,8 @@ class Recording:
             server.server_close()
             thread.join()
 
-    @contextlib.contextmanager
-    def _written(self, octx: OrchestratorContext) -> Iterator[None]:
+    @contextlib.asynccontextmanager
+    async def _written(self, octx: OrchestratorContext) -> AsyncIterator[None]:
         if self._path is None:
             yield
             return
@@ -93,11 +94,17 @@ class Recording:
         except OSError as error:
             said = f"{path} cannot be written: {error.strerror}; choose a file in a folder that exists"
             raise TidemillError(said, reason="CannotWrite", path="--record") from error
+        found, patient = (octx.metrics, "process"), False
         try:
-            yield
+            measured = await octx.measuring()
+            try:
+                yield
+                patient = True  # a run that was ended early waits for nobody
+            finally:
+                found = await measured(patient=patient)
         finally:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(record(octx), file, indent=1)
+                json.dump(record(octx, *found), file, indent=1)
                 file.write("\n")
             os.chmod(name, 0o666 & ~_umask())
             os.replace(name, path)
@@ -109,8 +116,8 @@ def _umask() -> int:
     return now
 
 
-def record(octx: OrchestratorContext) -> dict[str, Any]:
-    """Return the record of a run as plain data."""
+def record(octx: OrchestratorContext, measured: Recorder, source: str) -> dict[str, Any]:
+    """Return the record of a run as plain data: ``measured`` is what was measured, ``source`` where that is from."""
     progress = octx.progress()
     return {
         "tidemill": "record",
@@ -122,7 +129,8 @@ def record(octx: OrchestratorContext) -> dict[str, Any]:
             name: {word: getattr(counts, word) for word in type(counts).__dataclass_fields__}
             for name, counts in progress.operations.items()
         },
-        "metrics": octx.metrics.plain(),
+        "measured": source,
+        "metrics": measured.plain(),
     }
 
 

@@ -36,8 +36,9 @@ from tidemill.model.dataflow import DataFlow
 from tidemill.model.input import Input
 from tidemill.networks.backend import Counts
 from tidemill.orchestrator.input_sets import InputSets, closing
+from tidemill.orchestrator.measured import StoreWindow
 from tidemill.orchestrator.outcome import Progress
-from tidemill.orchestrator.running import OrchestratorContext, Run, bound
+from tidemill.orchestrator.running import Measured, OrchestratorContext, Run, bound
 from tidemill.plan.compile import compile_plan
 from tidemill.plan.plan import Plan
 from tidemill.runtime.config import plain_fields
@@ -241,6 +242,27 @@ class RedisOrchestratorContext(OrchestratorContext):
             if self.parent.workers != 0:
                 await asyncio.wait_for(self._measures.add_from(self._counted, self.metrics.merge), PATIENCE)
         return self.progress()
+
+    async def measuring(self) -> Measured:
+        """Begin the record of a run; see `StoreWindow`. Where the store does not answer it is what this process has
+        measured."""
+        window = StoreWindow(self.backend, self.plan)
+        try:
+            with named(self.parent.shown):
+                await window.begin()
+        except StoreError:
+            return await super().measuring()
+
+        async def measured(*, patient: bool = True) -> tuple[Recorder, str]:
+            if self.parent.workers != 0:
+                await self._measures.add_from(self._counted, self.metrics.merge)
+            try:
+                with named(self.parent.shown):
+                    return await window.read(self.metrics, patient=patient), "store"
+            except StoreError:
+                return self.metrics, "process"
+
+        return measured
 
     async def unserved(self) -> list[str]:
         """Return what no worker serves though it is ready, each in a sentence."""

@@ -24,7 +24,16 @@ from tidemill.orchestrator.input_sets import InputSets, closing, normalised
 from tidemill.orchestrator.outcome import Outcome, Progress
 from tidemill.plan.plan import Plan
 
-__all__ = ["OrchestratorContext", "Run", "Running", "bound", "outcome_of"]
+__all__ = ["Measured", "OrchestratorContext", "Run", "Running", "bound", "outcome_of"]
+
+
+class Measured(Protocol):
+    """The record of a run, begun."""
+
+    async def __call__(self, *, patient: bool = True) -> tuple[Recorder, str]:
+        """Return what was measured, and from where that is: the ``process``, or a ``store`` that all workers tell.
+        ``patient``: wait a few seconds for workers that have not told all of it."""
+        ...
 
 
 class Running(Protocol):
@@ -78,6 +87,15 @@ class OrchestratorContext(abc.ABC):
     async def look(self) -> Progress:
         """Return how far everything is at this moment."""
         return self.progress()
+
+    async def measuring(self) -> Measured:
+        """Begin the record of a run, and return what gives it in the end: what was measured from now on, by everybody
+        who has run something of it."""
+
+        async def measured(*, patient: bool = True) -> tuple[Recorder, str]:
+            return self.metrics, "process"
+
+        return measured
 
     async def unserved(self) -> list[str]:
         """Return what nobody runs though it is ready, each in a sentence."""

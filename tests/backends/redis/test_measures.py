@@ -119,3 +119,31 @@ async def test_it_belongs_to_the_data_flow_and_not_to_nobody(place: Corner) -> N
     client = place.backend().client
     await RedisMeasures(client).add(counted(3).take())
     assert place.keys("measured") and left_in(place.look, client.tag) == []
+
+
+async def test_what_was_measured_since_is_told_apart(place: Corner) -> None:
+    client = place.backend().client
+    kept = RedisMeasures(client)
+    await kept.add(counted(3, 0.5, 2).take())
+    before = {"flow": await kept.numbers("flow"), "another": await kept.numbers("another")}
+    assert {one["name"] for one in (await kept.since(before)).plain()} == {"queue_items"}
+    await kept.add(counted(4, 0.25, 2).take())
+    await kept.add(counted(9, 100, dataflow="another").take())
+    found = {(one["dataflow"], one["name"]): one["value"] for one in (await kept.since(before)).plain()}
+    assert (found["flow", "pages_total"], found["another", "pages_total"]) == (4, 9)
+    assert found["flow", "queue_items"] == 4
+    assert metrics.Histogram.of(found["flow", SECONDS.name]) == metrics.Histogram([0.25, 2])
+    assert metrics.Histogram.of(found["another", SECONDS.name]) == metrics.Histogram([100])
+
+
+async def test_what_has_begun_anew_since_is_all_new(place: Corner, caplog: pytest.LogCaptureFixture) -> None:
+    client = place.backend().client
+    kept = RedisMeasures(client)
+    await kept.add(counted(30).take())
+    before = {"flow": await kept.numbers("flow")}
+    await client.redis.delete(client.key("measured", "flow"))
+    await kept.add(counted(3).take())
+    await client.redis.hset(client.key("measured", "flow"), "nonsense", "much")
+    found = {one["name"]: one["value"] for one in (await kept.since(before)).plain()}
+    assert found == {"pages_total": 3, "queue_items": 3}
+    assert "is nothing that was measured" in caplog.text

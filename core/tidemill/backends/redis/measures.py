@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -42,6 +43,7 @@ class RedisMeasures:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._adding: set[asyncio.Task[None]] = set()
 
     async def add(self, taken: Iterable[Any]) -> None:
         """Add what a recorder has given out (`Recorder.take`). What the store does not take is lost, and logged."""
@@ -61,26 +63,21 @@ class RedisMeasures:
 
     async def read(self, dataflow: str) -> Recorder:
         """Return all that was measured of the data flow that metrics name so."""
-        rows: dict[str, list[Any]] = {}
-        async for raw, number in self._fields(dataflow):
-            series, _, part = raw.partition("\n")
-            try:
-                name, kind, operation, labels, values = json.loads(series)
-                row = rows.setdefault(series, [name, kind, "", labels, dataflow, operation, values, None])
-                if kind == "histogram":
-                    row[7] = row[7] or {"buckets": [], "total": "0"}
-                    if part == SUM:
-                        row[7]["total"] = str(round(float(number) * UNIT))
-                    else:
-                        row[7]["buckets"].append([int(part), round(float(number))])
-                else:
-                    value = float(number)
-                    row[7] = int(value) if value.is_integer() else value
-            except ValueError as error:  # somebody else has written there
-                logger.warning("%r is nothing that was measured: %s", raw, error)
         found = Recorder()
-        found.merge(rows.values())
+        found.merge(_rows(dataflow, [pair async for pair in self._fields(dataflow)]))
         return found
+
+    async def since(self, before: Mapping[str, Mapping[str, str]]) -> Recorder:
+        """Return what was measured of data flows since `numbers` returned what it did; gauges as they are now."""
+        found = Recorder()
+        for dataflow, first in before.items():
+            now = await self.numbers(dataflow)
+            found.merge(_rows(dataflow, _grown(first, now)))
+        return found
+
+    async def numbers(self, dataflow: str) -> dict[str, str]:
+        """Return what is kept of a data flow, for `since`."""
+        return {field: number async for field, number in self._fields(dataflow)}
 
     async def _fields(self, dataflow: str) -> AsyncIterator[tuple[str, str]]:
         cursor, seen = "0", set()
@@ -121,11 +118,14 @@ class RedisMeasures:
             await asyncio.gather(task, return_exceptions=True)
 
     async def add_from(self, recorder: Recorder, also: Told | None = None) -> None:
-        """Add what a recorder has now; see `adding`."""
+        """Add what a recorder has now; see `adding`. Whoever does not wait for it loses nothing: it goes on."""
         taken = recorder.take()
         if also is not None and taken:
             also(taken)
-        await self.add(taken)
+        task = asyncio.create_task(self.add(taken))
+        self._adding.add(task)
+        task.add_done_callback(self._adding.discard)
+        await asyncio.shield(task)
 
 
 def _numbers(row: list[Any]) -> list[list[Any]]:
@@ -137,3 +137,40 @@ def _numbers(row: list[Any]) -> list[list[Any]]:
     found = Histogram.of(value)
     numbers = [[f"{series}\n{index}", "+", str(many)] for index, many in sorted(found.buckets.items())]
     return [*numbers, [f"{series}\n{SUM}", "+", repr(found.sum)]]
+
+
+def _rows(dataflow: str, fields: Iterable[tuple[str, str]]) -> Iterable[list[Any]]:
+    """Return what fields of the hash say, for `Recorder.merge`."""
+    rows: dict[str, list[Any]] = {}
+    for raw, number in fields:
+        series, _, part = raw.partition("\n")
+        try:
+            name, kind, operation, labels, values = json.loads(series)
+            row = rows.setdefault(series, [name, kind, "", labels, dataflow, operation, values, None])
+            if kind == "histogram":
+                row[7] = row[7] or {"buckets": [], "total": "0"}
+                if part == SUM:
+                    row[7]["total"] = str(round(float(number) * UNIT))
+                else:
+                    row[7]["buckets"].append([int(part), round(float(number))])
+            else:
+                value = float(number)
+                row[7] = int(value) if value.is_integer() else value
+        except ValueError as error:  # somebody else has written there
+            logger.warning("%r is nothing that was measured: %s", raw, error)
+    return rows.values()
+
+
+def _grown(before: Mapping[str, str], now: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    """Yield the fields that have grown, by how much, and those that are no sums as they are."""
+    for field, number in now.items():
+        try:
+            kind = json.loads(field.partition("\n")[0])[1]
+            more = Decimal(number) - Decimal(before.get(field, "0"))
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            yield field, number  # which is told where it is read
+            continue
+        if kind == "gauge" or more < 0:  # what is less than it was has begun anew
+            yield field, number
+        elif more:
+            yield field, str(more)
