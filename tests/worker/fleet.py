@@ -20,10 +20,10 @@ from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.library import LAYOUT
 from tidemill.runtime.families import descendants
 
-__all__ = ["DEADLINE", "Fleet", "fleet", "until"]
+__all__ = ["DEADLINE", "LEASE", "SHORT", "Fleet", "fleet", "until"]
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE = 60.0
+DEADLINE = 120.0
 """Seconds within which whatever a test waits for has to have happened."""
 
 
@@ -33,6 +33,12 @@ async def until(holds: Callable[[], object], what: str, why: Callable[[], str] =
     while not holds():
         assert time.monotonic() < deadline, f"it never came to pass that {what}: {why()}"
         await asyncio.sleep(0.01)
+
+
+LEASE = 30
+"""Seconds of a lease that nobody is to lose, as a worker does that gets no turn on a busy machine for most of it."""
+SHORT = 6
+"""Seconds of one whose end is waited for."""
 
 
 class Fleet:
@@ -45,7 +51,7 @@ class Fleet:
         self.url = url
         self.prefix = prefix
         self.folder = folder
-        self.settings = {"lease": 2, "runners": 2, "slots": 4, "port": -1, "grace": 10, **settings}
+        self.settings = {"lease": LEASE, "runners": 2, "slots": 4, "port": -1, "grace": 10, **settings}
         self.settings.setdefault("durability", "none")
         self.workers: list[subprocess.Popen[bytes]] = []
         self._started = 0

@@ -112,7 +112,7 @@ class Timer:
 
 def beating(store: Store, timer: Timer) -> Beating:
     made = Beating(
-        cast(RedisWorkers, store), "w", lease=0.8, every=0.05, margin=0.2, timer=cast(DeathTimer, timer),
+        cast(RedisWorkers, store), "w", lease=8, every=0.05, margin=4, timer=cast(DeathTimer, timer),
         metrics=Metrics(), heard=lambda: None, said=lambda: dict(store.said),
     )  # fmt: skip
     made.begin(boottime())

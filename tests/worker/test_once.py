@@ -7,10 +7,10 @@ from pathlib import Path
 
 from tests.backends.redis.stores import server
 from tests.worker import flows
-from tests.worker.fleet import DEADLINE, fleet, until
+from tests.worker.fleet import DEADLINE, SHORT, fleet, until
 from tidemill.plan.compile import compile_plan
 
-ALONE = {"once": "true", "runners": 1, "lease": 3}
+ALONE = {"once": "true", "runners": 1, "lease": SHORT}
 
 
 async def test_each_runs_one_and_ends_well(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.backends.redis.stores import server
 from tests.worker import flows
-from tests.worker.fleet import DEADLINE, fleet, until
+from tests.worker.fleet import DEADLINE, SHORT, fleet, until
 from tidemill.backends.redis.implementations import RedisOperationImplementationNetwork
 from tidemill.networks.implementations import Fenced
 from tidemill.plan.compile import compile_plan
@@ -26,7 +26,7 @@ def alive(pid: int) -> bool:
 async def test_a_supervisor_that_is_stopped_dies_with_its_runners_before_its_lease_is_given_to_others(
     tmp_path: Path,
 ) -> None:
-    async with fleet(server("valkey"), tmp_path, lease=2, runners=2) as (workers, backend):
+    async with fleet(server("valkey"), tmp_path, lease=SHORT, runners=2) as (workers, backend):
         (still,) = workers.start(1)
         runners = await workers.working(still)
         plan = compile_plan(flows.SLOW)
@@ -52,7 +52,7 @@ async def test_a_supervisor_that_is_stopped_dies_with_its_runners_before_its_lea
 
 async def test_what_a_runner_says_after_its_worker_was_expired_is_refused(tmp_path: Path) -> None:
     """A runner is stopped, not its supervisor: that beats on, and whoever ends it has the runner refused."""
-    async with fleet(server("valkey"), tmp_path, lease=2, runners=1) as (workers, backend):
+    async with fleet(server("valkey"), tmp_path, lease=SHORT, runners=1) as (workers, backend):
         (worker,) = workers.start(1)
         (runner,) = await workers.working(worker)
         plan = compile_plan(flows.SLOW)
@@ -76,7 +76,7 @@ async def test_what_a_runner_says_after_its_worker_was_expired_is_refused(tmp_pa
 
 async def test_a_runner_that_is_stopped_for_a_while_goes_on(tmp_path: Path) -> None:
     """Its supervisor beats for it: however long an operation holds its process up, it is no dead one."""
-    async with fleet(server("valkey"), tmp_path, lease=1, runners=1) as (workers, backend):
+    async with fleet(server("valkey"), tmp_path, lease=SHORT, runners=1) as (workers, backend):
         (worker,) = workers.start(1)
         (runner,) = await workers.working(worker)
         plan = compile_plan(flows.SLOW)
@@ -84,7 +84,7 @@ async def test_a_runner_that_is_stopped_for_a_while_goes_on(tmp_path: Path) -> N
         await until(lambda: len(flows.calls_of(tmp_path)) == 1, "it runs")
         os.kill(runner, signal.SIGSTOP)
         beats = workers.look("hvals", "beats")
-        await until(lambda: int(workers.look("hvals", "beats")[0]) > int(beats[0]) + 15, "two leases have gone by")
+        await until(lambda: int(workers.look("hvals", "beats")[0]) > int(beats[0]) + 13, "two leases have gone by")
         os.kill(runner, signal.SIGCONT)
         (tmp_path / "go").touch()
         async with asyncio.timeout(DEADLINE):
@@ -96,7 +96,7 @@ async def test_a_runner_that_is_stopped_for_a_while_goes_on(tmp_path: Path) -> N
 async def test_a_zombie_is_refused_where_no_timer_has_ended_it(tmp_path: Path) -> None:
     """X5 and X6 without the kernel's help: a worker and its runner stand still beyond the lease, and go on then. What
     the runner says is refused, though its operations have ended well, and the worker begins again under a new id."""
-    async with fleet(server("valkey"), tmp_path, lease=2, runners=1) as (workers, backend):
+    async with fleet(server("valkey"), tmp_path, lease=SHORT, runners=1) as (workers, backend):
         workers.module = "tests.worker.untimed"
         (zombie,) = workers.start(1)
         (dead,) = await workers.working(zombie)

@@ -11,7 +11,7 @@ from redis.exceptions import AuthenticationError, ResponseError
 
 from tests.backends.redis.servers import FORGETFUL, Server
 from tests.worker import flows
-from tests.worker.fleet import DEADLINE, Fleet, until
+from tests.worker.fleet import DEADLINE, SHORT, Fleet, until
 from tests.worker.test_trouble import outcomes, slept
 from tidemill.backends.redis.client import Client
 
@@ -100,7 +100,7 @@ async def test_a_disk_is_full_for_a_while(tmp_path: Path) -> None:
     """X23: the server takes no writes, so everything waits, beyond the length of a lease; with room again it goes on,
     and nothing is lost."""
     with Server(tmp_path / "store", appendonly="yes", appendfsync="everysec") as store:
-        workers = Fleet(store.url, PREFIX, tmp_path, lease=2, runners=1, durability="none")
+        workers = Fleet(store.url, PREFIX, tmp_path, lease=SHORT, runners=1, durability="none")
 
         def refuses() -> bool:
             try:

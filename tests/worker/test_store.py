@@ -10,7 +10,7 @@ import pytest
 
 from tests.backends.redis.servers import FORGETFUL, Server
 from tests.backends.redis.stores import server
-from tests.worker.fleet import Fleet, until
+from tests.worker.fleet import SHORT, Fleet, until
 from tests.worker.test_health import ask
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.embedded import EmbeddedStore
@@ -57,7 +57,7 @@ async def test_a_worker_that_is_not_to_load_functions_waits_for_them_each_time(t
     """As on a cluster, where the operator loads them; a store that comes back with nothing is waited for again."""
     with Server(tmp_path / "store", **FORGETFUL) as store:
         client = Client(store.url, prefix="waits:")
-        workers = Fleet(store.url, "waits:", tmp_path, lease=1, runners=1, port=0, loads="false")
+        workers = Fleet(store.url, "waits:", tmp_path, lease=SHORT, runners=1, port=0, loads="false")
         try:
             (worker,) = workers.start(1)
             await waited(workers, store, client, 1)
@@ -84,7 +84,7 @@ async def test_large_values_outside_are_swept(tmp_path: Path, monkeypatch: pytes
     client = worker._client
     task = asyncio.create_task(worker._sweep())
     await client.redis.rpush(client.key("trash", ""), "ab/body")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while await client.redis.exists(client.key("trash", "")):
             await client.redis.ping()
     assert not place.exists()

@@ -18,7 +18,7 @@ from tests.backends.redis.proxy import Proxy
 from tests.backends.redis.servers import DURABLE, FORGETFUL, Server, eventually, free_port
 from tests.backends.redis.stores import server
 from tests.worker import flows
-from tests.worker.fleet import DEADLINE, Fleet, until
+from tests.worker.fleet import DEADLINE, SHORT, Fleet, until
 from tidemill import DataFlow, Outcome
 from tidemill.backends.redis import client as clients
 from tidemill.backends.redis import library
@@ -40,8 +40,8 @@ async def outcomes(url: str, flow: DataFlow, numbers: range, folder: Path | None
 
 
 def slept(found: list[Outcome]) -> dict[str, Any]:
-    """Return what contexts of `flows.SLOW` have given, by name."""
-    return {one.name: (one.result or {}).get("slept") for one in found}
+    """Return what contexts of `flows.SLOW` have given, by name, or why one of them has failed."""
+    return {one.name: str(one.failure) if one.result is None else one.result.get("slept") for one in found}
 
 
 @pytest.fixture(autouse=True)
@@ -50,11 +50,13 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(flows.FOLDER, str(tmp_path))
 
 
-async def gone(waiting: "asyncio.Task[list[Outcome]]") -> dict[str, Any]:
-    """Return, by name, what contexts have given that the store has lost, which is nothing."""
+async def gone(waiting: "asyncio.Task[list[Outcome]]") -> set[str]:
+    """Wait for contexts that the store has lost, and return their names."""
     found = await asyncio.wait_for(waiting, DEADLINE)
-    assert {one.failure and one.failure.reason for one in found} == {"StateLost"}
-    return slept(found)
+    assert {one.name: one.failure and one.failure.reason for one in found} == dict.fromkeys(
+        (one.name for one in found), "StateLost"
+    )
+    return {one.name for one in found}
 
 
 async def called(folder: Path, many: int) -> None:
@@ -108,13 +110,13 @@ async def test_who_waits_for_what_an_emptied_store_had_hears_that_it_is_lost(
         waiting = asyncio.create_task(outcomes(store.url, flows.SLOW, range(MANY), workers=0))
         await until(lambda: store.ask("hlen", f"{{{PREFIX}1:0}}:names") == MANY, "they are open")
         store.ask("flushall")
-        assert await gone(waiting) == {f"c{at}": None for at in range(MANY)}
+        assert await gone(waiting) == {f"c{at}" for at in range(MANY)}
 
 
 async def test_workers_find_their_way_into_a_store_that_is_new(tmp_path: Path) -> None:
     """The server comes back with nothing, not even the functions: workers begin again in it."""
     with Server(tmp_path / "store", **FORGETFUL) as store:
-        workers = Fleet(store.url, PREFIX, tmp_path, lease=2, runners=1, slots=4)
+        workers = Fleet(store.url, PREFIX, tmp_path, lease=SHORT, runners=1, slots=4)
         try:
             (worker,) = workers.start(1)
             await workers.working(worker)
@@ -123,7 +125,7 @@ async def test_workers_find_their_way_into_a_store_that_is_new(tmp_path: Path) -
             store.kill()
             store.start()
             with contextlib.suppress(FunctionLibraryMissing):  # whoever comes first: this or the worker
-                assert await gone(before) == {"c0": None}
+                assert await gone(before) == {"c0"}
             await until(lambda: store.ask("function_list"), "the worker loads them", workers.log)
             (tmp_path / "go").touch()
             after = outcomes(store.url, flows.SLOW, range(1, 3), workers=0)
@@ -176,7 +178,7 @@ async def test_a_replica_is_promoted_that_has_not_heard_of_everything(
     monkeypatch.setattr(clients, "WAIT", 0.5)
     with pair(tmp_path) as (primary, replica):
         async with Proxy(primary.url) as proxy:
-            workers = Fleet(proxy.url, PREFIX, tmp_path, lease=2, runners=1, slots=8)
+            workers = Fleet(proxy.url, PREFIX, tmp_path, lease=SHORT, runners=1, slots=8)
             try:
                 (worker,) = workers.start(1)
                 await workers.working(worker)
@@ -191,7 +193,7 @@ async def test_a_replica_is_promoted_that_has_not_heard_of_everything(
                 assert await RedisWorkers(client).recover(1)
                 await client.close()
                 proxy.point(replica.url)
-                assert await gone(lost) == {f"c{at}": None for at in range(MANY, MANY + 2)}
+                assert await gone(lost) == {f"c{at}" for at in range(MANY, MANY + 2)}
                 await called(tmp_path, 2 * MANY + 2)
                 (tmp_path / "go").touch()
                 assert slept(await asyncio.wait_for(kept, DEADLINE)) == {f"c{at}": [at] for at in range(MANY)}
