@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from tidemill.backends.redis.checks import commands
+from tidemill.backends.redis.access import commands
 from tools.programs import Missing, program
 
 __all__ = ["Value", "documented", "generated", "install_manifest", "readme", "render"]

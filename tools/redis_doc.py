@@ -12,8 +12,9 @@ import sys
 from importlib import resources
 from pathlib import Path
 
+from tidemill.backends.redis.access import FAITHFUL, commands
 from tidemill.backends.redis.backend import RedisBackend
-from tidemill.backends.redis.checks import DURABILITY, LEAST, commands
+from tidemill.backends.redis.checks import DURABILITY, LEAST
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.embedded import EmbeddedStore
 from tidemill.backends.redis.keys import FIELDS, KEYS
@@ -54,6 +55,7 @@ def page() -> str:
 
 def _store() -> str:
     least = {kind: ".".join(map(str, version)) for kind, version in LEAST.items()}
+    faithful = " and ".join(f"{kind.title()} {'.'.join(map(str, version))}" for kind, version in FAITHFUL.items())
     chosen = ", ".join(f"`{name}`" for name in DURABILITY[1:])
     table = _table(
         ("what", "has to be", "otherwise"),
@@ -64,6 +66,11 @@ def _store() -> str:
         ("`evicted_keys`", "0", "warned of: StateSuspect"),
         ("node of a cluster", "the one with the slot of the shard", "refused: WrongNode"),
         ("user", "may call the commands below", "refused, with what to grant: NotAllowed"),
+        (
+            f"user `default`, before {faithful}",
+            "may do what the log says; it may be off all the same",
+            "refused, as a restart would lose what functions have written: LogNotReplayed, CannotCheck",
+        ),
         ("`INFO`, `CONFIG GET`", "allowed", "what could not be seen is said: ConfigForbidden, CannotCheck"),
         ("round trip", "below 5 ms", "warned of: SlowStore"),
         (

@@ -11,7 +11,7 @@ import yaml
 
 from tests.charts.rendering import CHART, NAMES, NAMESPACE, SCENARIOS, containers, helm, named, objects, pods, text
 from tests.charts.rendering import with_values as rendered
-from tidemill.backends.redis.checks import commands
+from tidemill.backends.redis.access import commands
 from tidemill_operator.api.settings import ApiSettings
 from tidemill_operator.settings import Settings
 from tools.chart import KUBERNETES

@@ -9,7 +9,8 @@ from redis.exceptions import RedisError
 
 from tests.backends.redis.stores import program_of
 from tidemill.backends.redis import checks
-from tidemill.backends.redis.checks import ARGUMENTS, Finding, commands, examine, require
+from tidemill.backends.redis.access import commands
+from tidemill.backends.redis.checks import Finding, examine, require
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.embedded import EmbeddedStore
 from tidemill.backends.redis.library import LAYOUT, assembled
@@ -265,8 +266,3 @@ async def test_a_node_of_a_cluster_has_to_have_the_slot() -> None:
             finding = await about(client, "cluster")
         assert finding.found.startswith("yes")
         await client.aclose()
-
-
-def test_every_command_in_use_can_be_asked_for() -> None:
-    whole = {name for name in commands() if " " not in name and name not in ("FCALL", "BLMOVE", "RENAME", "XREAD")}
-    assert whole <= set(ARGUMENTS), "checks.ARGUMENTS says what makes a whole command of each that the functions call"

@@ -2,7 +2,7 @@
 
 Every finding says what was found, what was expected and what to do. A store that would lose work is refused, unless
 whoever starts it has chosen so by name (``durability``). What a server does not let us see is said, not assumed.
-Neighbours: `functions` (what is called there), `refusals` (what a server says no to later), `tidemill doctor`.
+Neighbours: `access` (who may do what there), `refusals` (what a server says no to later), `tidemill doctor`.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ import re
 import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
+from tidemill.backends.redis.access import LOAD, allowed, replayed
 from tidemill.backends.redis.audit import RedisAudit
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.embedded import EmbeddedStore
+from tidemill.backends.redis.finding import Finding
 from tidemill.backends.redis.library import LAYOUT, assembled
 from tidemill.backends.redis.refusals import store_error
 from tidemill.backends.redis.urls import StoreURL, connection, store_url
-from tidemill.errors import FunctionLibraryMissing, StoreError, StoreMisconfigured, StoreReadOnly
+from tidemill.errors import StoreMisconfigured
 
-__all__ = ["ARGUMENTS", "CLIENT", "DURABILITY", "Finding", "commands", "examine", "examined", "require"]
+__all__ = ["DURABILITY", "LEAST", "Finding", "examine", "examined", "require"]
 
 COUNTED = 2000
 """Open contexts, about, that are counted again."""
@@ -41,58 +42,8 @@ SLOW = 0.005
 
 ROUNDS = 20
 
-LOAD = "FUNCTION LOAD"
-"""The command that only those need who load the functions."""
-
 PATIENCE = 5.0
 """Seconds that a store which is only looked at may take for an answer."""
-
-CLIENT = (
-    *("BLMOVE", "BLPOP", "DEL", "EXISTS", "FCALL", "FUNCTION LIST", LOAD, "GET", "HMGET", "HSET", "HSETNX"),
-    *("LREM", "LRANGE", "MGET", "SET", "UNLINK", "XRANGE", "XREAD", "ZADD", "ZRANGEBYSCORE", "ZREM"),
-)
-"""The commands that are called from outside; the others are called in the functions, on behalf of the same user."""
-
-ARGUMENTS: dict[str, tuple[str, ...]] = {
-    name: arguments
-    for names, arguments in {
-        "DEL EXISTS GET HGETALL HKEYS HLEN HVALS INCR LLEN LPOP MGET PERSIST SCARD SMEMBERS STRLEN UNLINK ZCARD": (),
-        "SPOP": ("1",),
-        "APPEND LPOS LPUSH RPUSH SADD SET SISMEMBER SREM ZREM ZSCORE": ("value",),
-        "HDEL HEXISTS HGET HMGET HSTRLEN": ("field",),
-        "HINCRBY HINCRBYFLOAT HSET HSETNX ZADD ZINCRBY": ("1", "1"),
-        "BLPOP EXPIRE HSCAN INCRBY LINDEX SSCAN ZSCAN": ("0",),
-        "GETRANGE LRANGE LREM LSET LTRIM SETRANGE ZRANGE ZRANGEBYSCORE": ("0", "1"),
-        "XRANGE XREVRANGE": ("-", "+"),
-        "XADD": ("1-0", "field", "value"),
-    }.items()
-    for name in names.split()
-}
-"""What stands behind the key to make a whole command of each."""
-
-
-def commands() -> list[str]:
-    """Return every command that the functions and the client use."""
-    return sorted({*CLIENT, *re.findall(r"redis\.p?call\('(\w+)'", assembled())})
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was looked at, how it is (ok, warn, fail) and, unless it is ok, a ``reason`` in one CamelCase word, what was
-    ``found``, what was ``expected``, and what to ``do``."""
-
-    name: str
-    status: str
-    found: str
-    reason: str = ""
-    expected: str = ""
-    do: str = ""
-
-    def error(self, where: str) -> StoreError:
-        """Return the finding as the error that refuses the store at ``where``."""
-        said = f"the store at {where}: {self.name} is {self.found}, and has to be {self.expected}; {self.do}"
-        kinds = {"StoreReadOnly": StoreReadOnly, "FunctionLibraryMissing": FunctionLibraryMissing}
-        return kinds.get(self.reason, StoreMisconfigured)(said, reason=self.reason)
 
 
 async def require(redis: Any, where: str, *, tag: str, durability: str = "always") -> list[Finding]:
@@ -121,7 +72,7 @@ async def examine(redis: Any, where: str, *, tag: str, durability: str = "always
         found += [*_durable(info, settings, durability), _memory(info)]
         if settings is None:
             found.append(_unseen(info))
-        for check in (_cluster, _allowed, _library, _latency):
+        for check in (_cluster, allowed, replayed, _library, _latency):
             found += [one async for one in check(redis, info, tag)]
     except (RedisError, OSError) as error:
         raise store_error(error, where) from error
@@ -285,49 +236,6 @@ async def _cluster(redis: Any, info: dict[str, Any], tag: str) -> AsyncIterator[
         slot = f"a node without the slot of {tag} ({error})"
         do = "give the URL of the primary that has the slot; all keys of a shard are in one"
         yield Finding("cluster", "fail", slot, "WrongNode", "the node that has it", do)
-
-
-async def _allowed(redis: Any, info: dict[str, Any], tag: str) -> AsyncIterator[Finding]:
-    """Ask for every command in a transaction that is then given up: a user is refused as it is queued."""
-    connection = await redis.connection_pool.get_connection()
-    missing = []
-    try:
-        await _said(connection, "MULTI")
-        for name in commands():
-            arguments: tuple[str, ...] = (f"{tag}:probe", *ARGUMENTS.get(name, ()))
-            if name == "FCALL":
-                arguments = (f"tidemill_{LAYOUT}_read", "1", *arguments)
-            elif name == "RENAME":
-                arguments = (f"{tag}:probe", f"{tag}:probe")
-            elif name == "BLMOVE":
-                arguments = (f"{tag}:probe", f"{tag}:probe", "LEFT", "LEFT", "0")
-            elif name == "XREAD":
-                arguments = ("STREAMS", f"{tag}:probe", "0")
-            elif " " in name:
-                arguments = ("none",) if name.endswith("LOAD") else ()
-            if not await _said(connection, *name.split(" "), *arguments):
-                missing.append(name)
-        await _said(connection, "DISCARD")
-    finally:
-        await redis.connection_pool.release(connection)
-    if LOAD in missing:
-        missing.remove(LOAD)  # whether somebody has to load anything is a finding of its own
-    if missing:
-        granted = [f"+{name.lower().replace(' ', '|')}" for name in missing]
-        do = f"ACL SETUSER … ~{tag}* {' '.join(granted)}"
-        yield Finding("access", "fail", f"without {', '.join(missing)}", "NotAllowed", "all commands in use", do)
-    else:
-        yield Finding("access", "ok", "every command in use is allowed")
-
-
-async def _said(connection: Any, *command: str) -> bool:
-    """Send a command and return whether the user may; what else is said against it does not matter here."""
-    await connection.send_command(*command)
-    try:
-        await connection.read_response()
-    except ResponseError as error:
-        return not isinstance(error, NoPermissionError)
-    return True
 
 
 async def _library(redis: Any, info: dict[str, Any], tag: str) -> AsyncIterator[Finding]:
