@@ -136,7 +136,7 @@ async def test_an_operator_that_loses_its_lease_ends_and_writes_nothing_more(pla
 
 
 async def test_a_watch_that_is_deaf_is_noticed(place: Stage) -> None:
-    operator = place.start(canary=0.5)
+    operator = place.start(canary=5)
     await place.until(lambda: operator.watching.is_set(), "it watches")
     assert operator.canary.late() == []
     place.api.deaf.add("leases")

@@ -6,6 +6,7 @@ Whatever is drawn is drawn from one number. The test suite has a short run of it
 
 import asyncio
 import itertools
+import math
 import random
 import time
 from collections import Counter
@@ -118,17 +119,21 @@ class Mayhem:
 
 
 async def mayhem(
-    folder: Path, *, kills: int, stores: int = 0, pause: float, number: int, seconds: float, kind: str = "valkey"
-) -> Mayhem:
+    folder: Path, *, kills: int, stores: int = 0, pause: float, number: int, seconds: float, within: float = math.inf,
+    kind: str = "valkey",
+) -> Mayhem:  # fmt: skip
     """Run `flows.FLOW` over ever more contexts while processes are killed, every ``pause`` seconds on average, until
-    workers were killed ``kills`` times and the server of the store ``stores`` times; wait then for all contexts, for so
-    many seconds in all at most. ``kind`` is what the server is: valkey, redis."""
+    workers were killed ``kills`` times and the server of the store ``stores`` times, or, on a machine that is too slow
+    for that, ``within`` seconds are over; wait then for all contexts, for so many seconds in all at most. ``kind`` is
+    what the server is: valkey, redis."""
     done, began = Mayhem(), time.monotonic()
     with Server(folder / "store", kind=kind, **DURABLE, auto_aof_rewrite_min_size="4mb") as store:
         workers = Fleet(store.url, PREFIX, folder, lease=LEASE, runners=2, slots=4, durability="always")
         workers.measured = False
         try:
-            await _run(workers, store, done, _Plan(kills, stores, pause, random.Random(number)), seconds)
+            await _run(
+                workers, store, done, _Plan(kills, stores, pause, random.Random(number), began + within), seconds
+            )
         finally:
             workers.abandon()
         with Redis.from_url(store.url) as look:
@@ -148,13 +153,16 @@ class _Plan:
     stores: int
     pause: float
     rng: random.Random
+    end: float
 
     def is_store_next(self, done: Mayhem) -> bool:
         """Say whether it is the turn of the server: its kills are spread over those of workers."""
         return done.kills["store"] * self.kills < done.workers * self.stores
 
     def is_over(self, done: Mayhem) -> bool:
-        """Say whether there were enough."""
+        """Say whether there were enough, or there is no more time for them."""
+        if time.monotonic() >= self.end:
+            return True
         return done.workers >= self.kills and done.kills["store"] >= self.stores
 
 
