@@ -218,6 +218,9 @@ class Operator:
         known = getattr(item.memory, "known", None)
         return known is not None and known.flow is None
 
+    def _flows(self, namespace: str) -> set[str]:
+        return {one.name for one in self.work.items.values() if (one.kind, one.namespace) == (DATAFLOW, namespace)}
+
     async def _look(self) -> None:
         """Look now and then at the pools of each namespace, and wake whose work has changed while nobody looked."""
         before: dict[tuple[str, str], tuple[int, int, tuple[str, ...]]] = {}
@@ -225,6 +228,8 @@ class Operator:
             await asyncio.sleep(LOOK * max(1.0, len(self.stores.open) / 20))
             await self.stores.close_idle({item.namespace for item in self.work.items.values()})
             for namespace, store in self.stores.open.items():
+                store.keep(self._flows(namespace))
+                before = {key: said for key, said in before.items() if key[0] != namespace or key[1] in store.pools}
                 try:
                     overview = await store.look(())
                 except StoreError:

@@ -223,6 +223,10 @@ class Store:
             await self._watching.look(seen.beats, asked, seen_at)  # others may forget what was seen meanwhile
         return seen
 
+    def keep(self, flows: Collection[str]) -> None:
+        """Ask only for the pools of these data flows from now on: those of others are gone with them."""
+        self.pools = {pool for pool in self.pools if pool.rpartition(".")[0] in flows}
+
     async def group(self, group: str, incarnation: str) -> Stored:
         """Return what the store says of a group. Raises `StoreError`."""
         async with self.asked(2):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tests.backends.redis.stores import server
 from tests.operator.stage import stage
+from tests.operator.words import dataflow
 from tidemill.backends.redis.workers import RedisWorkers
 from tidemill_operator.leader import Leader
 from tidemill_operator.metrics import Metrics
@@ -26,3 +27,14 @@ async def test_what_was_seen_of_pools_is_told_also_when_a_worker_is_found_dead_m
             await store.client.close()
         assert len(seen) > 2
         assert None not in seen
+
+
+async def test_the_pools_of_a_data_flow_that_is_gone_are_asked_about_no_more(tmp_path: Path) -> None:
+    async with stage(server("valkey"), tmp_path) as one:
+        store = one.start().stores.of(one.namespace)
+        one.apply(dataflow(one.namespace))
+        one.apply(dataflow(one.namespace, "others"))
+        both = {"words.default", "others.default"}
+        await one.until(lambda: store.pools == both, "both are asked about")
+        one.api.delete("dataflows", one.namespace, "others")
+        await one.until(lambda: store.pools == {"words.default"}, "one of them is forgotten")
