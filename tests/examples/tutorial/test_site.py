@@ -92,7 +92,7 @@ async def test_files_that_are_refused_once_come_the_second_time_and_broken_ones_
 
 
 async def test_a_session_that_asks_too_often_is_told_to_wait() -> None:
-    async with served(SiteSettings(files=1, latency=0.0, rate=5.0)) as (url, _), logged_in(SiteContext(url)) as session:
+    async with served(SiteSettings(files=1, latency=0.0, rate=1.0)) as (url, _), logged_in(SiteContext(url)) as session:
         statuses = []
         for _ in range(12):
             async with session.get(f"{url}files/0") as answer:
