@@ -149,7 +149,7 @@ def watched(tmp_path: Path) -> Iterator[str]:
 
 
 async def test_sentinels_say_where_the_primary_is(watched: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     client = connection(watched, protocol=2)
     while True:
         try:
