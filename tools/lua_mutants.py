@@ -41,7 +41,7 @@ ALL = (
         f"backends/redis/test_{name}"
         for name in (
             *("leases", "verbs", "turns", "endings", "blobs", "races", "overview", "bounds"),
-            *("groups", "staging", "corruption", "ahead"),
+            *("groups", "staging", "corruption", "ahead", "closing"),
         )
     ),
     "contract/test_fixpoint",

@@ -10,6 +10,7 @@ from random import Random
 
 from tidemill.backends.redis.implementations import RedisOperationImplementationNetwork
 from tidemill.engine.parameters import ParameterSet
+from tidemill.model.operation import Stage
 from tidemill.networks.implementations import Completed, Report
 from tidemill.plan.plan import PlannedOperation
 
@@ -18,6 +19,8 @@ __all__ = ["lies_about", "run_on"]
 FURTHEST = 6
 """Parameter sets that are run ahead of one lease; the store takes eight."""
 TOO_MANY = 9
+MORE = 1000
+"""Inputs more than a context of the simulation ever has."""
 
 Network = RedisOperationImplementationNetwork
 Run = Callable[[ParameterSet], Awaitable[list[Report]]]
@@ -30,7 +33,7 @@ async def run_on(
     that, and what is to be said of it under its lease."""
     last = report
     while len(report.ahead) < FURTHEST and rng.random() < 0.8 and network.seal(last):
-        one = network.following(last)
+        one = network.following(last) or network.closing(report)
         if one is None:
             break
         reports = await run(one)
@@ -42,6 +45,8 @@ async def run_on(
             return one, reports
         report.ahead.append(said)
         last = said
+        if one.operation.stage is Stage.OUTPUT:
+            break
     return None
 
 
@@ -52,7 +57,9 @@ def lies_about(report: Completed, network: Network, rng: Random, evil: int) -> b
         return False
     one, given = report.parameter_set, report.said[4]
     follows = one.context.wired.follows.get(given[0][0]) if len(given) == 1 else None
-    kind = rng.randrange(3)
+    kind = rng.randrange(4)
+    if kind == 3:
+        return _closes(report, network, evil)
     if kind == 0:  # what does not follow
         others = [op for op in one.context.wired.plan.operations if op is not follows]
         lies = [_gives(one, rng.choice(others), evil)]
@@ -71,8 +78,20 @@ def lies_about(report: Completed, network: Network, rng: Random, evil: int) -> b
     return True
 
 
+def _closes(report: Completed, network: Network, evil: int) -> bool:
+    """Have the output stage been run over inputs that there are not."""
+    one = network.closing(report)
+    if one is None:
+        return False
+    one.context.seen.extend([one.context.seen[-1]] * MORE)
+    lie = _gives(one, one.operation, evil)
+    report.ahead = [lie]
+    return network.seal(lie)
+
+
 def _gives(one: ParameterSet, operation: PlannedOperation, evil: int) -> Completed:
-    made = ParameterSet(one.context, operation, ())
+    context = one.context if one.context.seen is not None else one.context.reading([])
+    made = ParameterSet(context, operation, one.items if one.operation is operation else ())
     declared = made.operation.operation
     outputs = {name: [evil] if name in declared.expand else evil for name in declared.outputs}
     return Completed(made, outputs)

@@ -25,7 +25,7 @@ from tidemill.errors import CorruptValue, OperationFailure
 from tidemill.model.operation import Stage
 from tidemill.networks.backend import Ending
 from tidemill.networks.implementations import Child, Completed, Emitted, Failed, Fenced, Lost, Released, Report, Subflow
-from tidemill.plan.plan import Plan
+from tidemill.plan.plan import Plan, PlannedOperation
 
 __all__ = ["Runner", "Surroundings"]
 
@@ -111,6 +111,7 @@ class Runner:
             return
         rest = await run_on(said, network, self._reports, self.luck)
         faults["ran ahead"] += len(said.ahead)
+        faults["ended ahead"] += bool(said.ahead) and _operation(said.ahead[-1]).stage is Stage.OUTPUT
         if rest is not None:
             self.ahead[id(said)] = Job(rest[0], 0, rest[1])
 
@@ -255,6 +256,10 @@ class Runner:
 
     async def _inputs(self, one: ParameterSet, name: str) -> Sequence[Item]:
         return await again(lambda: self.backend.inputs.inputs(one.context, name))
+
+
+def _operation(ran: Completed | ParameterSet) -> PlannedOperation:
+    return ran.operation if isinstance(ran, ParameterSet) else ran.parameter_set.operation
 
 
 def outcome(one: ParameterSet, done: Behaviour) -> Report:

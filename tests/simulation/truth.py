@@ -75,6 +75,7 @@ class Truth:
         self.poisoned: set[str] = set()
         self.raw: dict[str, bytes] = {}
         self.ahead: dict[str, list[Steps]] = {}
+        self.closed: dict[str, list[tuple[str, int]]] = {}  # of the output stage, and over how many inputs
         self._workers: set[str] = set()
         self._beats: dict[str, int] = {}
         self._alone: set[str] = set()
@@ -160,6 +161,9 @@ class Truth:
     def _ahead(self, context: bytes, identity: bytes, given: list[Any], ahead: list[list[Any]]) -> None:
         steps: list[tuple[int, int]] = []
         for op, *more in ahead:
+            if len(more) > 1:
+                self.closed.setdefault(context.decode(), []).append((more[1].decode(), more[2]))
+                break
             if len(given) != 1:
                 break  # it is not so, and refused
             steps.append((given[0][0], op))

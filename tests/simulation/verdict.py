@@ -101,6 +101,10 @@ def _seen(world: World, name: str, ending: Ending, raw: bytes | None) -> Seen:
         for numbers, op in _run_ahead(identity, true, said[8]):
             who = parameter_set_id(name, operations[op], [ids[number] for number in numbers])
             found.sets[who] = max(1, found.sets[who])  # if it was not taken, what it has made is missing
+    for identity in [identity for identity, many in world.truth.closed.get(str(last), ()) if many == len(ids)]:
+        op, *numbers = [int(number) for number in identity.split(":")]
+        who = parameter_set_id(name, operations[op], [ids[number] for number in numbers])
+        found.sets[who] = max(1, found.sets[who])
     return found
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ import pytest
 from tests.backends.redis.stores import server
 from tests.worker.fleet import DEADLINE, fleet, until
 from tests.worker.test_pump import pumping
-from tidemill import DataFlow, Definition, Input, op
+from tidemill import DataFlow, Definition, GetMulti, Input, Stage, op
 from tidemill.backends.redis.backend import RedisBackend
+from tidemill.networks.implementations import Completed, Report
 from tidemill.plan.compile import compile_plan
 from tidemill.runtime.pump import Pump
 
@@ -204,3 +205,78 @@ async def test_nothing_is_run_ahead_of_what_was_lost_before(running: tuple[Redis
     GATES["second"].set()
     assert (await told(backend)).failure is None
     assert CALLED == ONCE
+
+
+# -- the output stage -------------------------------------------------------------------------------------------------
+
+ALL = GetMulti.op.inputs["spec"]
+ENDING = compile_plan(DataFlow(first, second, GetMulti, seed=[Input(["b", "c"], ALL)]))
+
+
+@op(inputs={"spec": ALL}, outputs={"output": GetMulti.op.outputs["output"]}, stage=Stage.OUTPUT)
+class Tells(GetMulti):
+    """Tells somebody of what it reads: that is not to be done for nothing, whatever it is derived from."""
+
+    async def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Count the call."""
+        CALLED["tells"] += 1
+        return dict(await super().run(inputs))
+
+
+async def test_a_context_whose_results_are_only_read_ends_in_the_call_that_ends_its_chain(
+    running: tuple[RedisBackend, Pump],
+) -> None:
+    backend, pump = running
+    before = pump.trips
+    await backend.open("c", ENDING, [Input(1, A)])
+    assert (await told(backend)).result == {"b": [2], "c": [3]}
+    assert CALLED == {"first": 1, "second": 1}
+    assert pump.counts["completed"] == 3
+    assert pump.trips - before <= 3  # it is leased, all is reported: and an idle look
+
+
+async def test_what_does_more_than_to_read_is_not_run_before_its_time(
+    running: tuple[RedisBackend, Pump], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, pump = running
+    sent: list[Report] = []
+    exchange = pump._network.exchange
+
+    async def exchanging(worker: str, reports: Sequence[Report], want: int, nonce: bytes) -> Any:
+        sent.extend(reports)
+        return await exchange(worker, reports, want, nonce)
+
+    monkeypatch.setattr(pump._network, "exchange", exchanging)
+    plan = compile_plan(DataFlow(first, second, Tells, seed=[Input(["b"], ALL)]))
+    await backend.open("c", plan, [Input(1, A)])
+    assert (await told(backend)).result == {"b": [2]}
+    assert CALLED == {"first": 1, "second": 1, "tells": 1}
+    assert [len(report.ahead) for report in sent if isinstance(report, Completed)] == [1, 0]
+
+
+async def test_what_is_added_meanwhile_is_read_too(
+    running: tuple[RedisBackend, Pump], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, pump = running
+    exchange = pump._network.exchange
+
+    async def added_before(worker: str, reports: Sequence[Report], want: int, nonce: bytes) -> Any:
+        if reports:
+            monkeypatch.undo()
+            await backend.add("c", [Input(10, A)])
+        return await exchange(worker, reports, want, nonce)
+
+    monkeypatch.setattr(pump._network, "exchange", added_before)
+    await backend.open("c", ENDING, [Input(1, A)])
+    assert (await told(backend)).result == {"b": [2, 11], "c": [3, 12]}
+    assert CALLED == {"first": 2, "second": 2}
+
+
+async def test_what_fails_in_the_output_stage_ahead_fails_once(running: tuple[RedisBackend, Pump]) -> None:
+    backend, _ = running
+    plan = compile_plan(DataFlow(first, second, GetMulti, seed=[Input(["nothing"], ALL)]))
+    await backend.open("c", plan, [Input(1, A)])
+    failure = (await told(backend)).failure
+    assert failure is not None
+    assert failure.reason == "DefinitionNotInContext"
+    assert CALLED == {"first": 1, "second": 1}

@@ -149,6 +149,11 @@ class RemoteNetwork(Protocol):
         """Return the parameter set that a report, sealed, is certain to make, which may be run ahead of a lease."""
         ...
 
+    def closing(self, report: Completed) -> ParameterSet | None:
+        """Return the parameter set of the output stage that comes after a report, sealed, and all that was run ahead of
+        it, unless something else of its context is open by then; it reads what there is then. None: there is none."""
+        ...
+
     async def rung(self, worker: str) -> bool:
         """Wait a while for the bell of a worker that got less than it wanted; say whether there may be work now."""
         ...

@@ -105,6 +105,8 @@ class _Getting(OperationImplementationContext):
 class GetSingle(_Getting):
     """One value of each definition: the last, in canonical order. That there were more is noted in the run."""
 
+    only_reads = True
+
     async def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Return key → value."""
         result = {}
@@ -125,6 +127,8 @@ class GetSingle(_Getting):
 class GetMulti(_Getting):
     """All values of each definition, in canonical order."""
 
+    only_reads = True
+
     async def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Return key → list of values."""
         return {key: [item.value for item in items] for key, items in await self.got(inputs["spec"])}
@@ -143,6 +147,8 @@ class GroupBy(OperationImplementationContext):
     the order of the ``by`` values that they descend from (sorted where those can be compared, else in canonical
     order); those that descend from none are left out.
     """
+
+    only_reads = True
 
     async def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Return key → list of values."""
@@ -184,6 +190,8 @@ class Associate(OperationImplementationContext):
     ``spec`` is ``[key definition, value definition]``.
     """
 
+    only_reads = True
+
     async def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Return value definition → {ancestor's value: descendant's value}; later ones win."""
         try:
@@ -210,6 +218,8 @@ class AssociateDefinition(OperationImplementationContext):
 
     ``spec`` is ``{key definition: value definition}``.
     """
+
+    only_reads = True
 
     async def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Return key definition → value; the last in canonical order wins."""

@@ -1,6 +1,9 @@
 """Running ahead: what follows for certain from what has just been completed is run at once, before it is leased, and
 reported along with it. That saves a call of the store, and all that a lease costs, for each step of a chain.
 
+Where nothing else of the context was open, the output stage comes next, and is run ahead, too: not for certain, as
+somebody may add inputs meanwhile, so only by operations that do nothing but read (`only_reads`).
+
 The store decides: what it does not make of the report does not count. So what was completed is never kept back for
 what still runs; that is leased with the report then. Neighbours: `runtime.pump`, and `networks.implementations`, which
 knows what follows.
@@ -15,6 +18,7 @@ from dataclasses import dataclass
 from tidemill.engine.parameters import ParameterSet
 from tidemill.model.operation import Stage
 from tidemill.networks.implementations import Completed, Released, RemoteNetwork, Report
+from tidemill.plan.plan import PlannedOperation
 from tidemill.runtime.prepare import Implementations
 
 __all__ = ["AT_MOST", "SOON", "Ahead"]
@@ -66,14 +70,23 @@ class Ahead:
             self._go_on(_Chain(report, began), report)
 
     def _go_on(self, chain: _Chain, last: Completed) -> None:
-        if len(chain.report.ahead) >= AT_MOST or time.monotonic() - chain.began > SOON or not self._network.seal(last):
+        if time.monotonic() - chain.began > SOON or not self._network.seal(last):
             return
-        following = self._network.following(last)
-        prepared = self._prepared.get(following.operation) if following is not None else None
-        if following is not None and prepared is not None and prepared.kind in KINDS:
-            self._chains[following] = chain
+        one = self._network.following(last) if len(chain.report.ahead) < AT_MOST else None
+        if one is not None:
+            prepared = self._prepared.get(one.operation)
+            fits = prepared is not None and prepared.kind in KINDS
+        elif last.parameter_set.operation.stage is Stage.PROCESSING:
+            one = self._network.closing(chain.report)
+            fits = one is not None and self._only_reads(one.operation)
+        if one is not None and fits:
+            self._chains[one] = chain
             self.steps += 1
-            self._start(following)
+            self._start(one)
+
+    def _only_reads(self, operation: PlannedOperation) -> bool:
+        prepared = self._prepared.get(operation)
+        return prepared is not None and type(prepared.implementation).CONTEXT.__dict__.get("only_reads", False)
 
     def ended(self, one: ParameterSet, report: Report) -> None:
         """Take what became of a parameter set that is run here without a lease."""

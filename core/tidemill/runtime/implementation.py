@@ -64,6 +64,9 @@ class OperationImplementationContext(_Stacked):
     outputs, or None, or is an async generator of such mappings.
     """
 
+    only_reads: ClassVar[bool] = False
+    """Whether a call does nothing but read the input network, and may as well be made for nothing. A class says so of
+    itself, and not of its subclasses."""
     op: ClassVar[Operation]  # of subclasses that were decorated
     imp: ClassVar[type[OperationImplementation]]
     test: ClassVar[Callable[..., Awaitable[Any]]]

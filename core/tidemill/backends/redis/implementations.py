@@ -12,12 +12,12 @@ from typing import Any, Protocol
 import msgpack
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
-from tidemill.backends.redis.ahead import following, own_what_runs, with_ahead
+from tidemill.backends.redis.ahead import closing, following, own_what_runs, with_ahead
 from tidemill.backends.redis.bells import Bells
 from tidemill.backends.redis.blobs import Reference, is_reference
 from tidemill.backends.redis.client import Client
 from tidemill.backends.redis.codec import Unencodable, decode, encode
-from tidemill.backends.redis.inputs import RedisInputNetwork, RemoteContext
+from tidemill.backends.redis.inputs import RedisInputNetwork, RemoteContext, records_of
 from tidemill.backends.redis.patience import patiently
 from tidemill.backends.redis.plans import Wired, truth_of
 from tidemill.backends.redis.workers import RedisWorkers
@@ -269,8 +269,13 @@ class RedisOperationImplementationNetwork:
         name, number, digest, op, identity, leases, emitted, tries, lost, numbers, values, waiting, endings, seen = said
         wired = self._wired[digest.decode()]
         items = tuple([Item(n, decode(v), None) for n, v in zip(numbers, values, strict=True)])
-        context = RemoteContext(name.decode(), number.decode(), wired, seen or None, has)
-        leased = ParameterSet(context, wired.plan.operations[op], items)
+        operation, seen = wired.plan.operations[op], seen or None
+        context = RemoteContext(name.decode(), number.decode(), wired, None, has)
+        if operation.stage is Stage.OUTPUT:
+            context.seen = seen
+        else:
+            context.before = seen
+        leased = ParameterSet(context, operation, items)
         leased.state, leased.leases, leased.emitted = LEASED, leases, emitted
         leased.tries, leased.lost = tries, lost
         leased.worker = identity.decode()
@@ -287,6 +292,17 @@ class RedisOperationImplementationNetwork:
     def following(self, report: Completed) -> ParameterSet | None:
         """Return the parameter set that a report, sealed, is certain to make, which may be run ahead of a lease."""
         return following(report)
+
+    def closing(self, report: Completed) -> ParameterSet | None:
+        """Return the parameter set of the output stage that comes after a report, sealed, and all that was run ahead of
+        it, unless something else of its context is open by then; None where there is none."""
+        context = report.parameter_set.context
+        if context.before is None or context.wired.closes is None or report.parameter_set.emitted:
+            return None
+        try:
+            return closing(report, records_of(context.before))
+        except CorruptValue:  # whoever is leased it will say so
+            return None
 
     def _report(self, report: Report) -> list[Any]:
         one = report.parameter_set

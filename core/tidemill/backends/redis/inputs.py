@@ -16,14 +16,15 @@ from tidemill.engine.inputs import Item
 from tidemill.engine.order import readable
 from tidemill.errors import CorruptValue
 
-__all__ = ["RedisInputNetwork", "RemoteContext", "items_of"]
+__all__ = ["RedisInputNetwork", "RemoteContext", "items_of", "records_of"]
 
 
 class RemoteContext:
     """A context as a client knows it: its name, its number in the shard, and its plan. ``seen`` is what operations may
-    read of it, where that came along with a lease; ``has`` are references to blobs that it has as long as it lives."""
+    read of it, where that came along with a lease; ``has`` are references to blobs that it has as long as it lives.
+    ``before`` is what there was when something was leased with which all may end (see `ahead`): it may become more."""
 
-    __slots__ = ("has", "id", "name", "seen", "wired")
+    __slots__ = ("before", "has", "id", "name", "seen", "wired")
 
     def __init__(
         self, name: str, number: str, wired: Wired, seen: Any = None, has: frozenset[bytes] = frozenset()
@@ -33,6 +34,11 @@ class RemoteContext:
         self.id = number
         self.wired = wired
         self.seen = seen
+        self.before: Sequence[Any] | None = None
+
+    def reading(self, seen: Any) -> RemoteContext:
+        """Return the context as one sees it who may read so much."""
+        return RemoteContext(self.name, self.id, self.wired, seen, self.has)
 
 
 def items_of(wired: Wired, records: Any) -> list[Item]:
@@ -46,11 +52,14 @@ def items_of(wired: Wired, records: Any) -> list[Item]:
     return items
 
 
-def _records(raws: Sequence[bytes], first: int = 0) -> list[list[Any]]:
-    """Return what inputs are that are as the store has them: the length of what is said of one, that, and its value.
-    Raises `CorruptValue`."""
+def records_of(raws: Sequence[Any], first: int = 0) -> list[list[Any]]:
+    """Return what inputs are that are as the store has them: the length of what is said of one, that, and its value;
+    one that has been read already is as it is. Raises `CorruptValue`."""
     found = []
     for number, raw in enumerate(raws, first):
+        if isinstance(raw, list):
+            found.append(raw)
+            continue
         end = 4 + int.from_bytes(raw[:4], "big")
         try:
             channel, parents, emission, element, *_ = msgpack.unpackb(raw[4:end], raw=True, strict_map_key=False)
@@ -68,7 +77,7 @@ class RedisInputNetwork:
 
     async def everything(self, context: RemoteContext) -> list[Item]:
         """Return all inputs that an operation of the context may read, and defaults that were taken, by number."""
-        records = _records(context.seen if context.seen is not None else await self._read(context))
+        records = records_of(context.seen if context.seen is not None else await self._read(context))
         values = await self._client.blobs.whole([one[5] for one in records])
         for one, value in zip(records, values, strict=True):
             one[5] = value
@@ -92,7 +101,7 @@ class RedisInputNetwork:
         """Return which output an input of the context is, or of which definition, for a message about it."""
         _, raws = await self._page(context, number)
         try:
-            records = _records(raws[:1], number)
+            records = records_of(raws[:1], number)
         except CorruptValue:
             return "an input"
         channel = context.wired.channel(records[0][1]) if records else None

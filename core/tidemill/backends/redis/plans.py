@@ -16,7 +16,7 @@ from typing import Any
 
 import msgpack
 
-from tidemill.backends.redis.ahead import leads_on
+from tidemill.backends.redis.ahead import closes, ends, is_inert, leads_on
 from tidemill.backends.redis.codec import Unencodable, encode
 from tidemill.engine.defaults import leads_to
 from tidemill.engine.intake import Offer, checked
@@ -84,6 +84,9 @@ class Wired:
         for validator in [channel.validator for channel in self.listed if channel.validator is not None]:
             self._add(validator)
         self.follows = self._follows()
+        self.closes = None if self._has_locks else closes(plan)
+        self.inert = frozenset([number for number, channel in enumerate(self.listed, 1) if is_inert(channel)])
+        self.read_last = self._read_last()
 
     # -- numbers --------------------------------------------------------------------------------------------------
 
@@ -159,6 +162,7 @@ class Wired:
             "autostart": [
                 op.index for op in plan.operations if op.stage is Stage.PROCESSING and not op.gate and not op.parameters
             ],
+            "closes": False if self.closes is None else self.closes.index,
             "has_defaults": any(p.has_default for op in plan.operations for p in op.parameters),
             "has_locks": self._has_locks,
             "by_origin": self._by_origin(),
@@ -227,6 +231,7 @@ class Wired:
             "backoff": declared.backoff,
             "concurrency": declared.concurrency or 0,
             "pool": declared.pool,
+            "ends": self._ends(operation),
             "forwards": {name: True for name in operation.forwards} or False,
             "defaults": [encode(p.definition.default) if p.has_default else False for p in operation.parameters],
             "only_given": [p.has_default and p.only_given for p in operation.parameters],
@@ -249,6 +254,22 @@ class Wired:
         that a runner may run it ahead: whether anything else has a say is known before."""
         found = {self._number[id(channel)]: leads_on(channel) for channel in self.listed if not self._has_locks}
         return {number: operation for number, operation in found.items() if operation is not None}
+
+    def _read_last(self) -> frozenset[int]:
+        """Return the channels whose inputs the output stage takes, where it is run ahead."""
+        found = set()
+        for number, channel in enumerate(self.listed, 1):
+            for target in [target for target in channel.targets if target.operation is self.closes]:
+                found.add(number)
+                if not target.plain:  # which of them it takes is looked up when the context comes to it
+                    self.closes = None
+        return frozenset(found)
+
+    def _ends(self, operation: PlannedOperation) -> bool:
+        """Say whether whoever runs on from an operation may come to the output stage."""
+        outputs = [[*channels.values()] for channels in self.outputs]
+        follows = {id(self.listed[number - 1]): following for number, following in self.follows.items()}
+        return self.closes is not None and ends(operation, outputs, follows)
 
     def _channel(self, channel: Channel) -> dict[str, Any]:
         number = self._number[id(channel)]

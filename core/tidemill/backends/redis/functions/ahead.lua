@@ -4,6 +4,8 @@
 -- so it passes the same limits, and is counted and stored as if it had come singly. What is not made is dropped and counted as refused;
 -- of a report in which anything is wrong everything is that comes after its own outputs.
 -- A report may have a list of those that follow each other: {operation, what it has given}; {operation} for the last: it still runs.
+-- The last may be the one of the output stage, if the context comes to that and has as many inputs as its runner has reckoned with:
+-- {operation, {} or false: it still runs, its identity, how many inputs, notes, result}.
 -- KEYS: none, it is called by other files
 -- ARGV: none
 -- Returns: P.take_ahead, P.go_on, P.claims_nothing, P.claims
@@ -33,15 +35,29 @@ local function is_given(c, op, given)
   return true
 end
 
+-- whether one is of the output stage, which may come after everything else
+local function closes(c, one)
+  return type(one[3]) == 'string' and c.p.closes == one[1] and R.op_of(one[3]) == one[1] and (not one[2] or #one[2] == 0)
+end
+
 -- whether each is what the outputs of the one before make
 local function is_chain(c, op, given, ahead)
   if type(ahead) ~= 'table' or #ahead > AT_MOST then return false end
-  for _, one in ipairs(ahead) do
-    local follows = given and #given == 1 and is_given(c, op, given) and c.p.channels[given[1][1]].ahead
-    if not follows or follows ~= one[1] then return false end
+  for at, one in ipairs(ahead) do
+    if not given or not is_given(c, op, given) then return false end
+    if one[3] then return at == #ahead and closes(c, one) end
+    if #given ~= 1 or not one[1] or c.p.channels[given[1][1]].ahead ~= one[1] then return false end
     op, given = one[1], one[2]
   end
   return not given or is_given(c, op, given)
+end
+
+-- what has been taken ahead; where its context has come to more than its runner has seen, it is as if that had not run
+local function took(c, one)
+  local r = c.took
+  c.ahead, c.took = nil, nil
+  if not r or not one[3] or c.visible == one[4] then return r end
+  P.dispatch(c, r, true)
 end
 
 -- complete a parameter set, and those that its report has beyond it
@@ -51,19 +67,20 @@ function P.go_on(c, r, report, runner, now)
     redis.call('INCR', key('refused'))
     ahead = {}
   end
+  local notes, result = report[6], report[7]
   for at, one in ipairs(ahead) do
-    c.ahead, c.took = one[1], nil
-    KIND.completed(c, r, given, at == 1 and report[6] or {}, '', now)
-    c.ahead, r, given = nil, c.took, one[2]
-    if not r then  -- its context has failed meanwhile
+    c.ahead = one[3] or one[1]
+    KIND.completed(c, r, given, notes, '', now)
+    r, given, notes, result = took(c, one), one[2], one[5] or {}, one[6] or ''
+    if not r then  -- its context has failed meanwhile, or there is more of it
       redis.call('INCRBY', key('refused'), #ahead - at + 1)
       return
     end
     P.leased(c, r, runner)
     if not given then
-      claims[#claims + 1] = { c.id, first, r.id, r.leases, r.numbers[1] }
+      claims[#claims + 1] = { c.id, first, r.id, r.leases, r.numbers[1] or -1 }
       return
     end
   end
-  KIND.completed(c, r, given, #ahead == 0 and report[6] or {}, report[7], now)
+  KIND.completed(c, r, given, notes, result, now)
 end

@@ -11,12 +11,12 @@ local TURNS = 8           -- parameter sets of one context that go out at once a
 local ENTRIES = 384       -- entries that one call takes off a list, where most are of contexts that have failed
 local SEEN_AT_MOST = 64   -- inputs of a context that go out along with a lease
 
--- what a worker is told of what it has leased
+-- what a worker is told of what it has leased: all inputs, too, for the output stage, and for what may lead to it as nothing else is open
 function P.said(c, r)
-  local op, numbers, values = r.op, r.numbers, {}
+  local op, numbers, values, of = r.op, r.numbers, {}, c.p.ops[r.op + 1]
+  local asks = (of.stage == 'output' or of.ends and c.open == 1 and not c.held) and c.numbers <= SEEN_AT_MOST
+  local seen = asks and I.read(c, 0, I.readable(c) - 1)
   for at = 1, #numbers do values[at] = I.value(c, numbers[at]) end
-  -- an operation of the output stage is about to ask for what there is
-  local seen = c.p.ops[op + 1].stage == 'output' and c.visible <= SEEN_AT_MOST and I.read(c, 0, c.visible - 1)
   return { c.name, c.id, c.plan, op, r.id, r.leases, r.emitted, r.tries, r.lost, numbers, values, r.waiting, r.endings, seen }
 end
 

@@ -62,7 +62,7 @@ function R.take(c, op, numbers)
   if c.journal then J.set(c, 't', id) end
   c.open, c.backlog, c.taken, c.dirty = c.open + 1, c.backlog + 1, c.taken + 1, true
   P.count(c, op, 'taken')
-  if c.ahead == op then return P.take_ahead(c, r) end
+  if c.ahead == op or c.ahead == id then return P.take_ahead(c, r) end
   if #r.locks == 0 or L.acquire(c, r) then P.dispatch(c, r) else R.keep(c, r) end
 end
 
