@@ -184,7 +184,7 @@ def tenants(api: ControlPlane, namespace: str) -> str:
     api.must("apply", "--server-side", "-f", "-", given=done.stdout)
     for user, role in ((TENANT, "edit"), (READER, "view")):
         api.must("create", "rolebinding", user, "-n", namespace, f"--clusterrole={role}", f"--user={user}")
-    deadline = time.monotonic() + 60  # the controller manager puts the rules of several roles into one
+    deadline = time.monotonic() + 240  # the controller manager puts the rules of several roles into one
     while not may(api, namespace, "create", "dataflows", TENANT) or not may(
         api, namespace, "list", "dataflows", READER
     ):
