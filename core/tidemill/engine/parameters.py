@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tidemill.engine.inputs import NO_LOCKS, Item
+from tidemill.engine.redundancy import Key
 from tidemill.plan.plan import PlannedOperation
 
 __all__ = ["COMPLETED", "DELAYED", "DISPATCHED", "DROPPED", "LEASED", "PARENT", "TAKEN", "ParameterSet"]
@@ -25,15 +26,17 @@ DROPPED = "dropped"
 class ParameterSet:
     """One combination of inputs for one operation.
 
-    ``items`` are its inputs in the order of the parameters. ``tries`` counts failures, ``lost`` workers that vanished
+    ``items`` are its inputs in the order of the parameters; ``key`` is its identity, where a redundancy checker of this
+    process has taken it. ``tries`` counts failures, ``lost`` workers that vanished
     with it, ``emitted`` the emissions of a generator that are stored. ``children`` are the endings of its child
     contexts.
     """
 
     __slots__ = (
-        "children", "context", "emitted", "given", "items", "leases", "locks", "lost", "operation", "state", "tries",
-        "worker",
+        "children", "context", "emitted", "given", "items", "key", "leases", "locks", "lost", "operation", "state",
+        "tries", "worker",
     )  # fmt: skip
+    key: Key
 
     def __init__(self, context: Any, operation: PlannedOperation, items: tuple[Item, ...]) -> None:
         self.context = context

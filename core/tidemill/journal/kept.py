@@ -1,6 +1,6 @@
 """The journal inside one process: facts as the memory backend notes them, made into events when somebody reads.
 
-A fact that is noted is one tuple at the end of one list; all else is done by who reads. Neighbours:
+A fact that is noted is a thing or two at the end of one list; all else is done by who reads. Neighbours:
 `backends.memory.journalling` notes, `journal.links` makes events, `journal.files` takes them to a file.
 """
 
@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tidemill.errors import ContextClosed, TidemillError, shown
 from tidemill.journal.event import LIMIT, Event, Fact
 from tidemill.journal.links import Links
+from tidemill.plan.plan import Plan
 
 __all__ = ["Journal", "Log", "limited", "no_journal"]
 
 PIECE = 4096
 """Facts that are gathered before events are made of them."""
+LOCAL = "local"
+"""The worker of this process, which is not noted with each lease."""
 
-Said = Callable[["Log", tuple[Any, ...]], Fact]
-"""Returns what a fact says that a backend has noted in its own way."""
+Said = Callable[["Log", Iterable[Any]], Iterable[Fact]]
+"""Returns what facts say that a backend has noted in its own way."""
 
 
 def limited(limit: int) -> int:
@@ -39,37 +42,50 @@ def no_journal(context: str) -> ContextClosed:
 
 
 class Log:
-    """The journal of one context. ``note`` takes the next fact."""
+    """The journal of one context: ``facts`` is where its backend appends what happens. ``plan`` has its operations,
+    ``uids`` the inputs that were given identities."""
 
-    __slots__ = ("_events", "_journal", "_links", "begun", "cut", "facts", "heard", "note", "of", "over")
+    # What only who reads needs is made by who reads: most journals are never read, and one is begun for each context.
+    _links: Links | None = None
+    begun = over = False
+    cut = inputs = 0
 
-    def __init__(self, journal: Journal, name: str, of: Any) -> None:
+    def __init__(self, journal: Journal, name: str, plan: Plan, uids: Mapping[str, Any]) -> None:
         self._journal = journal
-        self._links = Links(name)
-        self._events: deque[Event] = deque(maxlen=None if journal.sink else journal.limit)
-        self.facts: list[tuple[Any, ...]] = []
-        self.heard: set[asyncio.Event] = set()
-        self.of = of  # what the backend keeps of the context
-        self.note = self.facts.append
-        self.begun = False
-        self.over = False
-        self.cut = 0
+        self.name = name
+        self.plan = plan
+        self.uids = uids
+        self.facts: list[Any] = []
+
+    @property
+    def worker(self) -> str:
+        """The worker of those leases of which no worker is noted."""
+        return self._journal.worker
+
+    def _open(self) -> Links:
+        """Return what makes events of facts; from now on it is known where each parameter set is."""
+        self._links = Links(self.name)
+        self._events: deque[Event] = deque(maxlen=None if self._journal.sink else self._journal.limit)
+        self._heard: set[asyncio.Event] = set()
+        self.sets: dict[tuple[int, ...], tuple[str, int]] = {}  # the last that was said of each, and how often leased
+        return self._links
 
     def trim(self) -> None:
         """Make events of what has been noted if it is much; wake whoever follows."""
         if len(self.facts) >= self._journal.piece:
             self.gather()
-        for heard in self.heard:
-            heard.set()
+        if self._links is not None:
+            for heard in self._heard:
+                heard.set()
 
     def gather(self) -> None:
         """Make events of all that has been noted."""
         if not self.begun:
             return
-        journal, link = self._journal, self._links.link
+        journal, link = self._journal, (self._links or self._open()).link
         facts = self.facts[:]
         self.facts.clear()
-        made = [link(*journal.said(self, fact)) for fact in facts]
+        made = [link(*said) for said in journal.said(self, facts)]
         if journal.sink is not None:
             journal.sink(made)
         else:
@@ -79,15 +95,20 @@ class Log:
     def after(self, id: int) -> list[Event]:
         """Return the events that come after this one; first what has been cut off, if that is something of them."""
         self.gather()
+        if self._links is None:
+            return []
         found = [event for event in self._events if event.id > id]
         if self.cut > id:
-            found.insert(0, Event(self.cut, 0, "cut", self._links.context, {"events": self.cut}))
+            found.insert(0, Event(self.cut, 0, "cut", self.name, {"events": self.cut}))
         return found
 
     async def follow(self, id: int) -> AsyncGenerator[Event, None]:
         """Yield the events after this one as they happen, to the last one of the context."""
         heard = asyncio.Event()
-        self.heard.add(heard)
+        if self._links is None:
+            self._open()
+        self._heard.add(heard)
+        self._journal.listen(1)
         try:
             while True:
                 for event in self.after(id):
@@ -98,7 +119,8 @@ class Log:
                 heard.clear()
                 await heard.wait()
         finally:
-            self.heard.discard(heard)
+            self._heard.discard(heard)
+            self._journal.listen(-1)
 
 
 class Journal:
@@ -116,13 +138,21 @@ class Journal:
         self.sink = sink
         self.piece = PIECE if sink is not None else self.limit
         self.logs: dict[str, Log] = {}
-        self.said: Said = lambda log, fact: (fact[0], fact[1])  # the backend's, when it is put together
+        self.said: Said = lambda log, facts: facts  # the backend's, when it is put together
+        self.worker = LOCAL
+        self.due = self.piece  # facts with which a journal is to be trimmed: any, while somebody follows a context
+        self._heard = 0
         self._over: deque[str] = deque()
 
-    def begin(self, name: str, of: Any) -> Log:
+    def begin(self, name: str, plan: Plan, uids: Mapping[str, Any]) -> Log:
         """Begin the journal of a context; that of an earlier one of its name is dropped."""
-        log = self.logs[name] = Log(self, name, of)
+        log = self.logs[name] = Log(self, name, plan, uids)
         return log
+
+    def listen(self, more: int) -> None:
+        """Note that somebody follows a context, or does so no longer."""
+        self._heard += more
+        self.due = 0 if self._heard else self.piece
 
     def forget(self, name: str) -> None:
         """Drop the journal of a context."""
@@ -132,7 +162,8 @@ class Journal:
         """Note that a context has ended."""
         log = self.logs[name]
         log.over = True
-        log.trim()
+        if self._heard:
+            log.trim()
         if self.sink is not None:
             log.gather()
             self.forget(name)

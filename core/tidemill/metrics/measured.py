@@ -48,23 +48,28 @@ than it tells."""
 
 class Gauged:
     """What is measured of one operation by a meter. ``seconds`` gathers billionths of completed calls, at most `ENOUGH`
-    of them; ``waited`` those before calls."""
+    of them; ``waited`` those before calls. ``plain``: nothing but that is to be found out about its calls."""
 
-    __slots__ = ("_completed", "meter", "scope", "seconds", "waited")
+    __slots__ = ("_completed", "meter", "plain", "scope", "seconds", "waited")
 
     def __init__(self, meter: Meter, scope: Scope) -> None:
         self.meter = meter
+        self.plain = False
         self.scope = scope
         self._completed = Batch(scope, SECONDS, ENDED, "completed")
         self.seconds = self._completed.values
         self.waited = Batch(scope, WAIT)
+
+    def settle(self) -> None:
+        """Take in the calls that are gathered."""
+        self._completed.settle()
 
     def end(self, call: Call, took: int, result: str) -> None:
         """Take in a call that has ended after ``took`` billionths of a second, and how."""
         if result == "completed":
             self.seconds.append(took)
             if len(self.seconds) >= ENOUGH:
-                self._completed.settle()
+                self.settle()
         else:
             self.scope.observe(SECONDS, took / UNIT)
             self.scope.count(ENDED, result)

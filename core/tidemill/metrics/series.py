@@ -22,7 +22,7 @@ METRICS = 200
 """Metrics of a process at most; more are not recorded, but counted."""
 SERIES = 1000
 """Series of a metric at most; what would be in more is in one whose labels all are `OTHER`."""
-ENOUGH = 256
+ENOUGH = 1024
 """Values that are gathered at most before they are taken in."""
 LONGEST = 100
 """Characters of a label's value that are kept."""

@@ -10,18 +10,20 @@ import inspect
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from time import perf_counter_ns
 from types import AsyncGeneratorType, CoroutineType, FrameType
 from typing import Any
 
 from tidemill.engine.parameters import LEASED, ParameterSet
 from tidemill.errors import pointer
 from tidemill.metrics.calls import CALL, Call
-from tidemill.metrics.measured import Meter
+from tidemill.metrics.measured import Gauged, Meter
 from tidemill.metrics.series import ENOUGH
 from tidemill.model.context import BaseInputSetContext, StringInputSetContext
 from tidemill.model.definition import convert
 from tidemill.networks.backend import Backend
 from tidemill.networks.implementations import Completed, Emitted, Failed, Lost, Report, Subflow
+from tidemill.plan.plan import PlannedOperation
 from tidemill.runtime.children import called
 from tidemill.runtime.decorator import FunctionImplementation
 from tidemill.runtime.failures import failure_of, refusal
@@ -51,7 +53,8 @@ class Caller:
     """Calls operations for one worker.
 
     ``contexts`` maps context names to the objects that users named them with. ``noticed`` is the watch's: the
-    parameter sets whose calls blocked the loop, and when.
+    parameter sets whose calls blocked the loop, and when. Where calls are measured ``enter`` is called before
+    those of an operation that follow each other in one task.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Caller:
         self.noticed: dict[ParameterSet, float] = {}
         self._meter: Meter | None = None
         self._try = self._attempt
+        self.enter: Callable[[PlannedOperation], None] | None = None
         self._elsewhere: dict[str, Callable[[ParameterSet, Prepared, dict[str, Any]], Any]] = {
             "generator": self._generator,
             "context": self._in_context,
@@ -96,29 +100,64 @@ class Caller:
         """Measure every call from now on, and let operations count."""
         self._meter = meter
         self._try = self._measured
+        self.enter = self._enter
 
-    async def _measured(self, parameter_set: ParameterSet, prepared: Prepared) -> Report | None:
-        gauged, result = prepared.gauged, "cancelled"
+    def _enter(self, operation: PlannedOperation) -> None:
+        prepared = self._implementations[operation]
+        gauged = self._gauged(prepared)
+        CALL.set(Call(gauged.scope) if gauged.plain else None)
+
+    def _gauged(self, prepared: Prepared) -> Gauged:
+        """Return what is measured of an operation by the meter that measures now."""
+        gauged = prepared.gauged
         if gauged is None or gauged.meter is not self._meter:
             assert self._meter is not None
             gauged = prepared.gauged = self._meter.of(prepared.operation)
-        call = Call()
-        call.scope = gauged.scope
+            gauged.plain = prepared.plain
+        return gauged
+
+    async def _measured(self, parameter_set: ParameterSet, prepared: Prepared) -> Report | None:
+        """Call as `_attempt` does, and measure that. What costs little by itself is measured at as little cost."""
+        gauged = prepared.gauged
+        if gauged is None or gauged.meter is not self._meter:
+            gauged = self._gauged(prepared)
+        if not gauged.plain:
+            return await self._measured_fully(parameter_set, prepared, gauged)
+        call = CALL.get(None)
+        if call is None or call.scope is not gauged.scope:  # nobody has entered it
+            CALL.set(call := Call(gauged.scope))
+        began = perf_counter_ns()
+        try:
+            report = _completed(prepared, parameter_set, await prepared.function(**parameter_set.arguments()))  # type: ignore[misc]
+        except BaseException as error:
+            took = perf_counter_ns() - began
+            if _is_cancelling(error):
+                gauged.end(call, took, "cancelled")
+                raise
+            gauged.end(call, took, "failed")
+            return _failed(parameter_set, error)
+        finally:
+            call.progress = None
+        gauged.seconds.append(perf_counter_ns() - began)
+        if len(gauged.seconds) >= ENOUGH:
+            gauged.settle()
+        return report
+
+    async def _measured_fully(self, parameter_set: ParameterSet, prepared: Prepared, gauged: Gauged) -> Report | None:
+        result, call = "cancelled", Call(gauged.scope)
         token = CALL.set(call)
-        began = time.perf_counter_ns()
+        began = perf_counter_ns()
         try:
             report = await self._attempt(parameter_set, prepared)
             result = _RESULTS[type(report)]
             return report
         finally:
-            took = time.perf_counter_ns() - began
+            took = perf_counter_ns() - began
             try:
                 CALL.reset(token)
             except ValueError:  # a call that was never awaited to its end is cleaned up by whoever comes by
                 pass
-            if result == "completed" and call.told is None and len(gauged.seconds) < ENOUGH:
-                gauged.seconds.append(took)  # as `end` would do it: most calls come this way
-            elif result:
+            if result:
                 gauged.end(call, took, result)
             if prepared.implementation.ESTIMATE is not None and result == "completed":
                 compare(call, prepared.implementation, parameter_set.arguments(), took / 1e9)
@@ -134,15 +173,10 @@ class Caller:
             if prepared.kind == "function":
                 return _completed(prepared, parameter_set, prepared.function(**inputs))  # type: ignore[misc]
             return await self._elsewhere[prepared.kind](parameter_set, prepared, inputs)  # type: ignore[no-any-return]
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            return Failed(parameter_set, failure_of(parameter_set, error, "Exception"))
-        except Interrupted as error:
-            return Failed(parameter_set, failure_of(parameter_set, error, "Timeout"))
         except BaseException as error:
-            return Failed(parameter_set, failure_of(parameter_set, error))
+            if _is_cancelling(error):
+                raise
+            return _failed(parameter_set, error)
 
     async def _bounded(self, parameter_set: ParameterSet, prepared: Prepared) -> Report | None:
         """Call on the loop, within the operation's time: then it is cancelled, and given up if it ignores that."""
@@ -315,12 +349,30 @@ class Caller:
         self._pool.close()
 
 
+_CALLING = (Caller._attempt.__code__, Caller._measured.__code__)
+
+
 def running_in(frame: FrameType) -> Running | None:
     """Return the call that a frame makes; None for one that makes none."""
-    if frame.f_code is not Caller._attempt.__code__:
+    if frame.f_code not in _CALLING:
         return None
     prepared = frame.f_locals["prepared"]
     return Running(frame.f_locals["parameter_set"], prepared.operation.instance, prepared.timeout)
+
+
+def _is_cancelling(error: BaseException) -> bool:
+    """Say whether it is the call itself that has been cancelled."""
+    if not isinstance(error, asyncio.CancelledError):
+        return False
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _failed(parameter_set: ParameterSet, error: BaseException) -> Report:
+    reason = "Timeout" if isinstance(error, Interrupted) else None
+    if isinstance(error, asyncio.CancelledError):
+        reason = "Exception"
+    return Failed(parameter_set, failure_of(parameter_set, error, reason))
 
 
 def _completed(prepared: Prepared, parameter_set: ParameterSet, returned: Any, notes: Any = ()) -> Report:

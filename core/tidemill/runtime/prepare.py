@@ -64,6 +64,15 @@ class Prepared:
     gauged: Gauged | None = None
 
     @property
+    def plain(self) -> bool:
+        """Whether its calls are those of a coroutine and nothing else: no other code of the user comes between them, as
+        a validator of what it gives would, and nothing is told of them where they run."""
+        outputs = self.operation.outputs.values()
+        taken_as_given = all(one.definition.spec is None and one.definition.validate is None for one in outputs)
+        alone = not self.converts and self.implementation.ESTIMATE is None
+        return self.kind == "coroutine" and alone and taken_as_given
+
+    @property
     def code(self) -> CodeType | None:
         """The code that runs when the operation is called, where it is Python."""
         called: Any = self.function if self.function is not None else type(self.implementation).CONTEXT.run

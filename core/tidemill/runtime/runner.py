@@ -160,8 +160,11 @@ class Runner:
             return Released(parameter_set)
         return Failed(parameter_set, failure_of(parameter_set, error))  # the operation has cancelled its own task
 
-    async def _absorb(self, task: asyncio.Task[None]) -> None:
-        """Take back a cancellation that an operation has survived: it must not hit the next one."""
+    async def _ends(self, task: asyncio.Task[None]) -> bool:
+        """Say whether a slot was cancelled because the runner ends, and the operation has kept that. If not, take
+        back a cancellation that an operation has survived: it must not hit the next one."""
+        if self._closing:
+            return True
         while task.cancelling():
             task.uncancel()
         try:
@@ -169,10 +172,12 @@ class Runner:
         except asyncio.CancelledError:
             if self._closing:
                 raise
+        return False
 
     async def _slot(self, reports: Sequence[Report]) -> None:
         """Lease, call, report, and so on. ``_runnable`` counts slots that go on without waiting for an operation."""
         network, call, running = self._network, self._caller.call, self._running
+        enter, entered = self._caller.enter, None
         task = asyncio.current_task()
         assert task is not None
         began = contextvars.copy_context()
@@ -185,6 +190,10 @@ class Runner:
                 turn = 0
                 continue
             parameter_set = leased[0]
+            if enter is not None and parameter_set.operation is not entered:
+                entered = parameter_set.operation
+                enter(entered)
+                began = contextvars.copy_context()
             running[parameter_set] = task
             self._runnable -= 1
             if not self._looking:
@@ -200,10 +209,8 @@ class Runner:
                     self._cancelled.discard(parameter_set)
             reports = () if report is None else (report,)
             del leased, parameter_set, report  # a slot that rests keeps no context alive
-            if task.cancelling():
-                if self._closing:  # that was for this slot, and the operation has kept it to itself
-                    return
-                await self._absorb(task)
+            if task.cancelling() and await self._ends(task):
+                return
             turn += 1
             if turn >= TURN:
                 turn = 0

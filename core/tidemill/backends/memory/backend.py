@@ -140,7 +140,7 @@ class MemoryBackend:
             raise ContextClosed(f'the context "{context}" has ended its processing', reason="RunClosed")
         offers = self.inputs.check(found, inputs)
         if self._journal is not None:
-            self._journal.logs[context].note(("added",))
+            found.facts.append(("added",))
         stored = self.inputs.give(found, offers)
         with self._failing_past_limits(found):
             for item in stored:
@@ -153,7 +153,7 @@ class MemoryBackend:
         if not found.closed:
             found.closed = True
             if self._journal is not None:
-                self._journal.logs[context].note(("closed",))
+                found.facts.append(("closed",))
             if found.held:
                 self.stop_intake(found)
 

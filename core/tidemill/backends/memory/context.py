@@ -24,15 +24,17 @@ class MemoryContext:
 
     ``open`` counts what is not finished: parameter sets that are taken and not completed, and boxes still to be
     expanded. It is changed in the step that makes or ends the work, children before parents; at zero the context is
-    quiet. ``stage`` is None while the work of a failed context is dropped, and after its end.
+    quiet. ``stage`` is None while the work of a failed context is dropped, and after its end. ``facts`` is where what
+    happens is noted, in a backend that has a journal.
     """
 
     __slots__ = (
         "active", "awaited", "backlog", "bound", "boxes", "candidates", "child_names", "closed", "deduped", "depth",
-        "ended", "failed_stage", "failure", "failures", "forgiven", "given", "held", "holding", "items",
+        "ended", "facts", "failed_stage", "failure", "failures", "forgiven", "given", "held", "holding", "items",
         "items_by_uid", "leased", "name", "notes", "open", "parent", "parents", "promised", "queues", "results",
         "satisfied", "stage", "strict", "taken", "uids", "visible",
     )  # fmt: skip
+    facts: list[Any]
 
     def __init__(self, name: str, bound: Bound, strict: bool, ended: Callable[[Ending], None]) -> None:
         self.name = name

@@ -163,9 +163,11 @@ class Flowing:
         if limit is not None and (have := _taken(context)) >= limit:
             said = f'operation "{operation.instance}" would need {have + 1} parameter sets; limit {limit}'
             raise Exceeded("ParameterSetLimitExceeded", said)
-        if not self.redundancy.take(context, operation, items):
+        key = self.redundancy.take(context, operation, items)
+        if key is None:
             return
         parameter_set = ParameterSet(context, operation, items)
+        parameter_set.key = key
         context.open += 1
         context.backlog += 1
         context.bound.counts[operation.index].taken += 1

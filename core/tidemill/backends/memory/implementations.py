@@ -28,7 +28,7 @@ class Ready:
     def __init__(self, choose: Callable[[int], int] | None = None) -> None:
         self._choose = choose
         self._waiting: deque[ParameterSet] = deque()
-        self.append = self._waiting.append
+        self.append: Callable[[ParameterSet], None] = self._waiting.append
 
     def pop(self) -> ParameterSet:
         """Take one out."""
@@ -70,17 +70,21 @@ class MemoryOperationImplementationNetwork:
         if limit is not None:
             running = self._running.get(operation, 0)
             if running >= limit:
-                self._parked.setdefault(operation, deque()).append(parameter_set)
+                self._park(parameter_set)
                 return
             self._running[operation] = running + 1
         parameter_set.context.bound.counts[operation.index].dispatched += 1
-        if self.waits is not None:
-            self.waits.left -= 1
-            if not self.waits.left:
-                self.waits.watch(parameter_set)
+        waits = self.waits
+        if waits is not None:
+            waits.left -= 1
+            if not waits.left:
+                waits.watch(parameter_set)
         self.ready.append(parameter_set)
         if self._hungry:
             self._call()
+
+    def _park(self, parameter_set: ParameterSet) -> None:
+        self._parked.setdefault(parameter_set.operation, deque()).append(parameter_set)
 
     def freed(self, operation: PlannedOperation) -> None:
         """Note that one of an operation with a limit ended (or will never start); the next parked one is made ready."""

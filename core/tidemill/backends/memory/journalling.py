@@ -1,13 +1,14 @@
 """The memory backend with a journal: each part notes what it does to a context, and does it as the part without.
 
-Parts that note are subclasses, put together in the place of the others: a backend without a journal pays nothing.
-Facts are noted as they lie there, one tuple each, and are put into words when somebody reads. Neighbours:
+Parts that note are subclasses, put together in the place of the others: a backend without a journal pays nothing. What
+happens to nearly every parameter set and input is noted by what is there already, and outlives its context anyway or is
+small: to keep objects alive costs more than to note them. All is put into words when somebody reads. Neighbours:
 `backends.memory.backend` puts the parts together, `backends.memory.words` has the words, `journal.kept` the facts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tidemill.backends.memory.children import Children
@@ -23,15 +24,24 @@ from tidemill.backends.memory.words import said
 from tidemill.engine.inputs import Item
 from tidemill.engine.intake import Offer
 from tidemill.engine.operations import Channel, Door
-from tidemill.engine.parameters import COMPLETED, DELAYED, DROPPED, ParameterSet
-from tidemill.engine.stages import after
+from tidemill.engine.parameters import ParameterSet
 from tidemill.errors import OperationFailure, TidemillError
 from tidemill.journal.kept import Journal
 from tidemill.model.input import Input
+from tidemill.model.operation import Stage
 from tidemill.networks.implementations import Released, Subflow
 from tidemill.plan.plan import PlannedOperation
 
 __all__ = ["Parts"]
+
+# What every operation passes is called by these names: to look for it with super() costs twice as much as the call.
+_store = MemoryInputNetwork.store
+_lease = MemoryOperationImplementationNetwork.lease
+_finish = Settling._finish
+_enter = Stages._enter
+_seeds = MemoryInputNetwork.seeds
+_check = MemoryInputNetwork.check
+_start = Stages.start
 
 
 class _Inputs(MemoryInputNetwork):
@@ -39,48 +49,48 @@ class _Inputs(MemoryInputNetwork):
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._logs = journal.logs
 
     def seeds(self, context: MemoryContext) -> Sequence[Offer]:
-        self._journal.begin(context.name, context).note(("opened", context))  # nothing is stored before this
-        return super().seeds(context)
+        log = self._journal.begin(context.name, context.bound.plan, context.items_by_uid)
+        context.facts = log.facts
+        parent = context.parent
+        above = None if parent is None else (parent.context.name, parent.operation.instance, parent.key)
+        context.facts.append(("opened", context.strict, above))  # nothing is stored before this
+        return _seeds(self, context)
 
     def check(self, context: MemoryContext, inputs: Sequence[Input]) -> list[Offer]:
         try:
-            return super().check(context, inputs)
+            return _check(self, context, inputs)
         except TidemillError:
-            if not self._logs[context.name].begun:
+            if not self._journal.logs[context.name].begun:
                 self._journal.forget(context.name)
             raise
 
     def store(
         self, context: MemoryContext, channel: Channel, value: Any, parents: tuple[Item, ...], position: tuple[int, int]
     ) -> Item | None:
-        item = super().store(context, channel, value, parents, position)
+        item = _store(self, context, channel, value, parents, position)
         if item is not None:
-            self._logs[context.name].note(("input", item, parents))
+            if item.parents is parents:
+                made_of = parents[0].number if len(parents) == 1 else tuple([one.number for one in parents])
+                context.facts += (channel, value, position, made_of)
+            else:  # it stands for all equal values, and has no parents
+                context.facts.append(("input", item, parents))
         return item
 
     def default(self, context: MemoryContext, value: Any) -> Item:
         item = super().default(context, value)
-        self._logs[context.name].note(("default", item, *self.defaulting))
+        context.facts.append(("default", item, *self.defaulting))
         return item
-
-
-class _Redundancy(MemoryRedundancyChecker):
-    def __init__(self, journal: Journal) -> None:
-        self._logs = journal.logs
-
-    def take(self, context: MemoryContext, operation: PlannedOperation, items: tuple[Item, ...]) -> bool:
-        new = super().take(context, operation, items)
-        if new:
-            self._logs[context.name].note(("taken", operation, items))
-        return new
 
 
 class _Locks(MemoryLockNetwork):
     def __init__(self) -> None:
         self.freed: set[ParameterSet] = set()
+
+    def acquire(self, parameter_set: ParameterSet) -> bool:
+        parameter_set.context.facts.append(("taken", parameter_set.key))
+        return super().acquire(parameter_set)
 
     def release(self, parameter_set: ParameterSet) -> list[ParameterSet]:
         found = super().release(parameter_set)
@@ -92,10 +102,6 @@ class _Flowing(Flowing):
     inputs: _Inputs
     knocks: Item | None = None
 
-    def __init__(self, journal: Journal, *parts: Any) -> None:
-        super().__init__(*parts)
-        self._logs = journal.logs
-
     def _knock(self, context: MemoryContext, door: Door, item: Item) -> None:
         self.knocks = item
         try:
@@ -105,7 +111,7 @@ class _Flowing(Flowing):
 
     def activate(self, context: MemoryContext, operation: PlannedOperation) -> None:
         if operation.gate:
-            self._logs[context.name].note(("gate", operation, self.knocks))
+            context.facts.append(("gate", operation, self.knocks))
         super().activate(context, operation)
 
     def default(self, context: MemoryContext, operation: PlannedOperation, index: int) -> None:
@@ -117,67 +123,70 @@ class _Implementations(MemoryOperationImplementationNetwork):
     def __init__(self, journal: Journal, locks: _Locks, *parts: Any) -> None:
         super().__init__(*parts)
         self._journal = journal
-        self._logs = journal.logs
-        self._freed = locks.freed
+        self._worker = journal.worker
+        self.ready.append = _announcing(self.ready.append, locks.freed)
 
-    def dispatch(self, parameter_set: ParameterSet) -> None:
-        many = len(self.ready)
-        super().dispatch(parameter_set)
-        if len(self.ready) != many:  # and is not parked
-            freed = bool(self._freed) and parameter_set in self._freed
-            if freed:
-                self._freed.discard(parameter_set)
-            self._logs[parameter_set.context.name].note(("dispatched", parameter_set, freed))
+    def _park(self, parameter_set: ParameterSet) -> None:
+        parameter_set.context.facts.append(("taken", parameter_set.key))
+        super()._park(parameter_set)
 
     def lease(self, worker: str, want: int) -> list[ParameterSet]:
-        leased = super().lease(worker, want)
+        leased = _lease(self, worker, want)
         for parameter_set in leased:
-            log = self._logs[parameter_set.context.name]
-            log.note(("leased", parameter_set, worker, parameter_set.leases))
-            if log.heard or len(log.facts) >= self._journal.piece:
-                log.trim()
+            facts = parameter_set.context.facts
+            facts.append(parameter_set.key if worker == self._worker else ("leased", parameter_set.key, worker))
+            if len(facts) >= self._journal.due:
+                self._journal.logs[parameter_set.context.name].trim()
         return leased
+
+
+def _announcing(append: Callable[[ParameterSet], None], freed: set[ParameterSet]) -> Callable[[ParameterSet], None]:
+    """Return what notes that a parameter set is ready, and makes it so; ``freed`` are those that waited for locks."""
+
+    def announce(parameter_set: ParameterSet) -> None:
+        if freed and parameter_set in freed:
+            freed.discard(parameter_set)
+            parameter_set.context.facts.append(("dispatched", parameter_set.key))
+        else:
+            parameter_set.context.facts.append(parameter_set.key)
+        append(parameter_set)
+
+    return announce
 
 
 class _Stages(Stages):
     def __init__(self, journal: Journal, flowing: Flowing, inputs: MemoryInputNetwork, end: Any) -> None:
         super().__init__(flowing, inputs, self._ended)
         self._journal = journal
-        self._logs = journal.logs
         self._over = end
 
     def start(self, context: MemoryContext) -> None:
-        log = self._logs[context.name]
+        log = self._journal.logs[context.name]
         log.begun = True
         if self._journal.sink is not None:
             log.gather()  # whoever takes events hears of a context when it begins
-        super().start(context)
+        _start(self, context)
 
-    def _next(self, context: MemoryContext) -> bool:
-        stage = context.stage or context.failed_stage
-        following = after(stage, context.failure is not None) if stage is not None else None
-        if following is not None:
-            self._logs[context.name].note(("stage", following))
-        return super()._next(context)
+    def _enter(self, context: MemoryContext, following: Stage) -> None:
+        context.facts.append(following)
+        _enter(self, context, following)
 
     def fail(self, context: MemoryContext, failure: OperationFailure) -> None:
-        self._logs[context.name].note(("failure", failure))
+        context.facts.append(("failure", failure))
         super().fail(context, failure)
 
     def _ended(self, context: MemoryContext, result: dict[str, Any] | None) -> None:
-        failures = tuple(context.failures)
-        self._logs[context.name].note(("ended", result, context.failure, failures, tuple(context.notes)))
+        context.facts.append(("ended", result, context.failure, tuple(context.failures), tuple(context.notes)))
         self._journal.end(context.name)
         parent = context.parent
         if parent is not None:
-            self._logs[parent.context.name].note(("child", parent, context.name, context.failure is not None))
+            parent.context.facts.append(("child", parent.key, context.name, context.failure is not None))
         self._over(context, result)
 
 
 class _Children(Children):
-    def __init__(self, journal: Journal, *parts: Any) -> None:
+    def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
-        self._logs = journal.logs
         self._opens, self._begin = self._begin, self._begin_or_note
 
     def _begin_or_note(
@@ -186,36 +195,36 @@ class _Children(Children):
         try:
             return self._opens(name, plan, inputs, end, parent=parent, **how)
         except TidemillError:
-            self._logs[parent.context.name].note(("child", parent, name, True))
+            parent.context.facts.append(("child", parent.key, name, True))
             raise
 
     def _resume(self, parent: ParameterSet) -> None:
         context = parent.context
         if parent in context.parents and context.stage is not parent.operation.stage:
-            self._logs[context.name].note(("dropped", parent))
+            context.facts.append(("dropped", parent.key))
         super()._resume(parent)
 
     def _feed(self, child: MemoryContext, items: Sequence[Item]) -> None:
-        self._logs[child.name].note(("added",))
+        child.facts.append(("added",))
         super()._feed(child, items)
 
 
 class _Settling(Settling):
-    def __init__(self, journal: Journal, *parts: Any) -> None:
+    def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
-        self._logs = journal.logs
         self._failing: OperationFailure | None = None
-
-    def _note(self, kind: str, parameter_set: ParameterSet, *more: Any) -> None:
-        self._logs[parameter_set.context.name].note((kind, parameter_set, *more))
 
     def _finish(self, parameter_set: ParameterSet, state: str) -> None:
         if self._failing is None:
-            self._note("completed", parameter_set)
-        super()._finish(parameter_set, state)
+            parameter_set.context.facts.append(parameter_set.key)
+        _finish(self, parameter_set, state)
+
+    def _exceeded(self, parameter_set: ParameterSet, exceeded: Any) -> None:
+        _note("dropped", parameter_set)
+        super()._exceeded(parameter_set, exceeded)
 
     def _fail(self, parameter_set: ParameterSet, failure: OperationFailure) -> None:
-        self._note("failed", parameter_set, failure)
+        _note("failed", parameter_set, failure)
         self._failing = failure
         try:
             super()._fail(parameter_set, failure)
@@ -231,35 +240,38 @@ class _Settling(Settling):
 
     def _again(self, parameter_set: ParameterSet) -> None:
         if parameter_set.context.stage is not parameter_set.operation.stage:
-            self._note("dropped", parameter_set)
+            _note("dropped", parameter_set)
         elif self._failing is not None:
-            self._note("retried", parameter_set, self._failing)
+            _note("retried", parameter_set, self._failing)
         super()._again(parameter_set)
 
-    def _leave(self, parameter_set: ParameterSet, state: str) -> None:
-        if state is DROPPED:
-            self._note("dropped", parameter_set)
-        elif state is DELAYED:
-            self._note("retried", parameter_set, self._failing)
-        elif state is COMPLETED:
-            self._failing = None  # what follows from a failure is none
-        super()._leave(parameter_set, state)
+    def _delay(self, parameter_set: ParameterSet, wait: float) -> None:
+        _note("retried", parameter_set, self._failing)
+        super()._delay(parameter_set, wait)
 
     def _lose(self, parameter_set: ParameterSet, message: str) -> None:
-        self._note("lost", parameter_set, message)
+        _note("lost", parameter_set, message)
         super()._lose(parameter_set, message)
 
     def _released(self, report: Released) -> None:
-        self._note("released", report.parameter_set)
+        _note("released", report.parameter_set)
         super()._released(report)
 
     def _subflow(self, report: Subflow) -> None:
-        self._note("subflow", report.parameter_set, len(report.children))
+        _note("subflow", report.parameter_set, len(report.children))
         super()._subflow(report)
+
+
+def _note(kind: str, parameter_set: ParameterSet, *more: Any) -> None:
+    parameter_set.context.facts.append((kind, parameter_set.key, *more))
 
 
 class Parts:
     """The parts of a backend that notes in a journal, each made as the one without would be."""
+
+    redundancy = MemoryRedundancyChecker
+    children, settling = _Children, _Settling
+    flowing = _Flowing
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -270,29 +282,13 @@ class Parts:
         """Return the input network."""
         return _Inputs(self._journal)
 
-    def redundancy(self) -> MemoryRedundancyChecker:
-        """Return the redundancy checker."""
-        return _Redundancy(self._journal)
-
     def locks(self) -> MemoryLockNetwork:
         """Return the lock network."""
         return self._locks
 
-    def flowing(self, *parts: Any) -> Flowing:
-        """Return the loop through the networks."""
-        return _Flowing(self._journal, *parts)
-
     def stages(self, *parts: Any) -> Stages:
         """Return what moves contexts on."""
         return _Stages(self._journal, *parts)
-
-    def children(self, *parts: Any) -> Children:
-        """Return what opens child contexts."""
-        return _Children(self._journal, *parts)
-
-    def settling(self, *parts: Any) -> Settling:
-        """Return what settles reports."""
-        return _Settling(self._journal, *parts)
 
     def implementations(self, *parts: Any) -> MemoryOperationImplementationNetwork:
         """Return the operation implementation network."""

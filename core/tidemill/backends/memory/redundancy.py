@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tidemill.backends.memory.context import MemoryContext
 from tidemill.engine.inputs import Item
-from tidemill.engine.redundancy import key_of
+from tidemill.engine.redundancy import Key, key_of
 from tidemill.plan.plan import PlannedOperation
 
 __all__ = ["MemoryRedundancyChecker"]
@@ -15,13 +15,13 @@ __all__ = ["MemoryRedundancyChecker"]
 class MemoryRedundancyChecker:
     """Lets every combination of a context through once."""
 
-    def take(self, context: MemoryContext, operation: PlannedOperation, items: tuple[Item, ...]) -> bool:
-        """Take a combination; say whether it was new."""
+    def take(self, context: MemoryContext, operation: PlannedOperation, items: tuple[Item, ...]) -> Key | None:
+        """Take a combination and return its identity; None if it was not new."""
         key = key_of(operation, items)
         if key in context.taken:
-            return False
+            return None
         context.taken.add(key)
-        return True
+        return key
 
     async def taken(self, context: MemoryContext, instance: str, inputs: Sequence[Item]) -> bool:
         """Say whether an operation has been given these inputs."""

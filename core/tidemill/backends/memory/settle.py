@@ -174,6 +174,9 @@ class Settling:
         if wait <= 0:
             self._again(parameter_set)
             return
+        self._delay(parameter_set, wait)
+
+    def _delay(self, parameter_set: ParameterSet, wait: float) -> None:
         self._leave(parameter_set, DELAYED)
         self._later(wait, lambda: self._due(parameter_set))
 

@@ -79,6 +79,10 @@ class Stages:
         if following is None:
             self._finish(context)
             return False
+        self._enter(context, following)
+        return True
+
+    def _enter(self, context: MemoryContext, following: Stage) -> None:
         context.stage, context.failed_stage = following, None
         context.active = frozenset()  # what a stage leaves behind starts nothing of the one before
         if following is Stage.OUTPUT:
@@ -86,7 +90,6 @@ class Stages:
         for operation in context.bound.plan.stages[following]:
             if not operation.gate or is_open(operation, context.satisfied.get(operation.index, frozenset())):
                 self._flowing.activate(context, operation)
-        return True
 
     def _finish(self, context: MemoryContext) -> None:
         result = None

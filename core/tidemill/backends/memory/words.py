@@ -1,25 +1,94 @@
 """What the facts say that the memory backend notes in its journal. Neighbours: `backends.memory.journalling` notes
-them, `journal.event` says what each kind has to say."""
+them, `journal.event` says what each kind has to say.
+
+The identity of a parameter set says that it has taken the next step of its life: it is taken and dispatched, it is
+leased, it is completed. An input is four things, one after the other: its channel, value and position, and the numbers
+of what it was made of (one number by itself). A stage is that stage. Any other fact is a tuple that begins with its
+kind; where it is about a parameter set the identity of that follows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from tidemill.engine.inputs import Item
-from tidemill.engine.parameters import ParameterSet
+from tidemill.engine.operations import Channel
+from tidemill.engine.redundancy import Key
 from tidemill.errors import OperationFailure
-from tidemill.journal.event import Fact
+from tidemill.journal.event import OF_SETS, Fact
 from tidemill.journal.kept import Log
 from tidemill.plan.digest import canonical
 from tidemill.plan.plan import PlannedOperation
 
 __all__ = ["failure_said", "said"]
 
+_OVER = frozenset(["completed", "failed", "dropped"])
 
-def said(log: Log, fact: tuple[Any, ...]) -> Fact:
-    """Return what a fact says."""
-    return fact[0], _SAID[fact[0]](log, *fact[1:])
+
+def said(log: Log, facts: Iterable[Any]) -> Iterator[Fact]:
+    """Return what facts say, in their order."""
+    rest = iter(facts)
+    for fact in rest:
+        if type(fact) is not tuple:
+            yield _given(log, fact, rest) if type(fact) is Channel else ("stage", {"stage": fact.value})
+        elif type(fact[0]) is int:
+            yield from _onward(log, fact)
+        else:
+            yield from _told(log, fact)
+
+
+def _given(log: Log, channel: Channel, rest: Iterator[Any]) -> Fact:
+    value, position, made_of = next(rest), next(rest), next(rest)
+    numbers = (made_of,) if type(made_of) is int else made_of
+    return "input", _stored(log, channel, value, position, numbers, numbers)
+
+
+def _told(log: Log, fact: tuple[Any, ...]) -> list[Fact]:
+    """Return what a fact says that says its kind."""
+    kind, *more = fact
+    if kind not in OF_SETS:
+        return [(kind, _SAID[kind](log, *more))]
+    key, *more = more
+    if kind == "leased":
+        return [_leased(log, key, *more)]
+    if kind == "taken" and key in log.sets:
+        return []  # it queues up for its locks, or for a place of its operation, once more
+    _moved(log, key, kind)
+    what = _set(log, key)
+    if kind in _MORE:
+        what |= _MORE[kind](*more)
+    return [(kind, what)]
+
+
+def _onward(log: Log, key: Key) -> list[Fact]:
+    """Return the next steps in the life of a parameter set."""
+    last = log.sets[key][0] if key in log.sets else None
+    if last == "dispatched":
+        return [_leased(log, key, log.worker)]
+    if last == "leased":
+        _moved(log, key, "completed")
+        return [("completed", _set(log, key))]
+    _moved(log, key, "dispatched")
+    dispatched = ("dispatched", _set(log, key))
+    return [dispatched] if last else [("taken", _set(log, key)), dispatched]
+
+
+def _moved(log: Log, key: Key, kind: str) -> None:
+    if kind in _OVER:
+        log.sets.pop(key, None)
+    else:
+        log.sets[key] = (kind, log.sets[key][1] if key in log.sets else 0)
+
+
+def _set(log: Log, key: Key) -> dict[str, Any]:
+    return {"operation": log.plan.operations[key[0]].instance, "inputs": key[1:]}
+
+
+def _leased(log: Log, key: Key, worker: str) -> Fact:
+    lease = log.sets[key][1] + 1
+    log.sets[key] = ("leased", lease)
+    return "leased", {**_set(log, key), "worker": worker, "lease": lease}
 
 
 def failure_said(failure: OperationFailure) -> dict[str, Any]:
@@ -34,41 +103,53 @@ def _numbers(items: Sequence[Item]) -> tuple[int, ...]:
     return tuple([item.number for item in items])
 
 
-def _opened(log: Log, context: Any) -> dict[str, Any]:
-    plan = context.bound.plan
-    signatures = {operation.instance: list(operation.names) for operation in plan.operations}
-    what: dict[str, Any] = {"plan": plan.digest, "strict": context.strict, "operations": signatures}
-    if context.parent is not None:
-        parent = context.parent
-        what["parent"] = {"context": parent.context.name, **_set(log, parent)}
+def _opened(log: Log, strict: bool, above: tuple[str, str, Key] | None) -> dict[str, Any]:
+    signatures = {operation.instance: list(operation.names) for operation in log.plan.operations}
+    what: dict[str, Any] = {"plan": log.plan.digest, "strict": strict, "operations": signatures}
+    if above is not None:
+        context, instance, key = above
+        what["parent"] = {"context": context, "operation": instance, "inputs": key[1:]}
     return what
 
 
-def _input(log: Log, item: Item, made_of: tuple[Item, ...]) -> dict[str, Any]:
-    channel = item.channel
-    assert channel is not None
-    what: dict[str, Any] = {"number": item.number, "definition": channel.definition.name, "origin": channel.origin}
+def _stored(
+    log: Log,
+    channel: Channel,
+    value: Any,
+    position: tuple[int, int],
+    parents: tuple[int, ...],
+    made_of: tuple[int, ...],
+) -> dict[str, Any]:
+    number = log.inputs
+    log.inputs += 1
+    what: dict[str, Any] = {"number": number, "definition": channel.definition.name, "origin": channel.origin}
     if channel.operation is not None:
-        what |= {"operation": channel.operation.instance, "inputs": _numbers(made_of)}
-    what |= {"parents": _numbers(item.parents), "position": item.position, "value": item.value}
+        what |= {"operation": channel.operation.instance, "inputs": made_of}
+    what |= {"parents": parents, "position": position, "value": value}
     if channel.definition.dedupe:
-        what["canonical"] = canonical(item.value).decode()
+        what["canonical"] = canonical(value).decode()
     if channel.stands_for:
         what["stands_for"] = channel.stands_for
-    if channel.operation is None and (uid := _uid(log, item)):
+    if channel.operation is None and (uid := _uid(log, number)):
         what["uid"] = uid
     return what
 
 
-def _uid(log: Log, item: Item) -> str:
-    for uid, known in log.of.items_by_uid.items():
-        if known is item:
+def _input(log: Log, item: Item, made_of: tuple[Item, ...]) -> dict[str, Any]:
+    assert item.channel is not None
+    return _stored(log, item.channel, item.value, item.position, _numbers(item.parents), _numbers(made_of))
+
+
+def _uid(log: Log, number: int) -> str:
+    for uid, known in log.uids.items():
+        if known.number == number:
             return str(uid)
     return ""
 
 
 def _default(log: Log, item: Item, operation: PlannedOperation, index: int) -> dict[str, Any]:
     parameter = operation.parameters[index].name
+    log.inputs += 1
     return {"number": item.number, "of": operation.instance, "parameter": parameter, "value": item.value}
 
 
@@ -76,36 +157,8 @@ def _gate(log: Log, operation: PlannedOperation, item: Item | None) -> dict[str,
     return {"operation": operation.instance, **({"input": item.number} if item is not None else {})}
 
 
-def _taken(log: Log, operation: PlannedOperation, items: tuple[Item, ...]) -> dict[str, Any]:
-    return {"operation": operation.instance, "inputs": _numbers(items)}
-
-
-def _set(log: Log, one: ParameterSet) -> dict[str, Any]:
-    return {"operation": one.operation.instance, "inputs": _numbers(one.items)}
-
-
-def _dispatched(log: Log, one: ParameterSet, freed: bool) -> dict[str, Any]:
-    return {**_set(log, one), **({"freed": True} if freed else {})}
-
-
-def _leased(log: Log, one: ParameterSet, worker: str, lease: int) -> dict[str, Any]:
-    return {**_set(log, one), "worker": worker, "lease": lease}
-
-
-def _failed(log: Log, one: ParameterSet, failure: OperationFailure) -> dict[str, Any]:
-    return {**_set(log, one), "reason": failure.reason, "message": failure.message}
-
-
-def _lost(log: Log, one: ParameterSet, message: str) -> dict[str, Any]:
-    return {**_set(log, one), "message": message}
-
-
-def _subflow(log: Log, one: ParameterSet, children: int) -> dict[str, Any]:
-    return {**_set(log, one), "children": children}
-
-
-def _child(log: Log, one: ParameterSet, name: str, failed: bool) -> dict[str, Any]:
-    return {**_set(log, one), "child": name, "status": "failed" if failed else "succeeded"}
+def _failed(failure: OperationFailure) -> dict[str, Any]:
+    return {"reason": failure.reason, "message": failure.message}
 
 
 def _ended(
@@ -123,18 +176,14 @@ _SAID: dict[str, Callable[..., dict[str, Any]]] = {
     "input": _input,
     "default": _default,
     "gate": _gate,
-    "taken": _taken,
-    "dispatched": _dispatched,
-    "leased": _leased,
-    "completed": _set,
-    "released": _set,
-    "dropped": _set,
+    "failure": lambda log, failure: failure_said(failure),
+    "ended": _ended,
+}
+_MORE: dict[str, Callable[..., dict[str, Any]]] = {
+    "dispatched": lambda: {"freed": True},
     "failed": _failed,
     "retried": _failed,
-    "lost": _lost,
-    "subflow": _subflow,
-    "child": _child,
-    "failure": lambda log, failure: failure_said(failure),
-    "stage": lambda log, stage: {"stage": stage.value},
-    "ended": _ended,
+    "lost": lambda message: {"message": message},
+    "subflow": lambda children: {"children": children},
+    "child": lambda name, failed: {"child": name, "status": "failed" if failed else "succeeded"},
 }
