@@ -55,7 +55,7 @@ def store_url() -> Iterator[str]:
 async def served(place: Stage, **settings: Any) -> AsyncIterator[Client]:
     """Serve the API for a stage, with a client that is alice."""
     place.api.users[TOKEN] = "alice"
-    said = {"store": place.url, "durability": "none", "host": "127.0.0.1", "port": 0, "health_port": 0, "timeout": 5}
+    said = {"store": place.url, "durability": "none", "host": "127.0.0.1", "port": 0, "health_port": 0, "timeout": 30}
     said.update(rate=10_000, burst=10_000)
     async with (
         serving(ApiSettings.model_validate({**said, **settings}), place.cluster) as api,
