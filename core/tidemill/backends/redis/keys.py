@@ -89,6 +89,8 @@ FIELDS = (
     ("d<digest>", "a value that is wanted once"),
     ("w<operation>.<parameter>", "a parameter that waits for a validator"),
     ("m<digest>", "the names of child contexts"),
+    ("v", "how many parameter sets wait for a lock, where inputs are forwarded"),
+    ("r<sorting>.<run>", "inputs that are brought into order: four bytes each"),
     ("a<stage>", "how many inputs were new of many that were added at once"),
     ("o<number>, f<number>", "results and failures"),
 )

@@ -39,9 +39,10 @@ local function audit_counters(c, records, say)
     end
   end
   local waiting = states.taken + states.dispatched
-  local found = { leased = leased, backlog = waiting, events = c.journal and J.last(c.id),
+  c.waiters = L.waiting(c)
+  local found = { leased = leased, backlog = waiting, events = c.journal and J.last(c.id), waiters = states.taken,
     open = leased + waiting + states.delayed + #c.kids + c.box_next - c.box_first }
-  for _, name in ipairs({ 'leased', 'backlog', 'open', c.journal and 'events' }) do
+  for _, name in ipairs({ 'leased', 'backlog', 'open', L.counts(c) and 'waiters', c.journal and 'events' }) do
     if c[name] ~= found[name] then say(name, string.format('%.0f are counted, and %.0f found', c[name], found[name])) end
   end
 end

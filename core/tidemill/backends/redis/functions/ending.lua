@@ -25,25 +25,33 @@ function S.count(c, more)
   error({ 'InputLimitExceeded', string.format('the context would have %.0f inputs; limit %.0f', have, limit) })
 end
 
+-- results by operation, those of one operation by the places of their inputs: of what has given a single one nobody asks for that
+local function bring_into_order(c, results)
+  local many, numbers, place = {}, {}, {}
+  for _, entry in ipairs(results) do many[entry[1]] = (many[entry[1]] or 0) + 1 end
+  for _, entry in ipairs(results) do
+    for _, number in ipairs(many[entry[1]] > 1 and R.numbers_of(entry[2]) or {}) do numbers[#numbers + 1] = number end
+  end
+  local rank = O.ranks(c, numbers)
+  for _, entry in ipairs(results) do
+    place[entry] = {}
+    for at, number in ipairs(R.numbers_of(entry[2])) do place[entry][at] = rank[number] end
+  end
+  table.sort(results, function(a, b)
+    if a[1] ~= b[1] then return a[1] < b[1] end
+    local mine, theirs = place[a], place[b]
+    for at = 1, #mine do
+      if mine[at] ~= theirs[at] then return mine[at] < theirs[at] end
+    end
+    return false
+  end)
+end
+
 -- what became of a context, for whoever opened it; the context itself is deleted
 function S.finish(c)
   local results, failures = {}, {}
   for at = 0, c.results - 1 do results[at + 1] = cmsgpack.unpack(get(c, 'o' .. word(at))) end
-  if #results > 1 and c.failure == '' then
-    local rank = O.ranks(c)
-    for _, entry in ipairs(results) do
-      entry.place = {}
-      for at, number in ipairs(R.numbers_of(entry[2])) do entry.place[at] = rank[number] end
-    end
-    table.sort(results, function(a, b)
-      if a[1] ~= b[1] then return a[1] < b[1] end
-      for at = 1, #a.place do
-        if a.place[at] ~= b.place[at] then return a.place[at] < b.place[at] end
-      end
-      return false
-    end)
-    for _, entry in ipairs(results) do entry.place = nil end
-  end
+  if #results > 1 and c.failure == '' then bring_into_order(c, results) end
   for at = 0, c.failures - 1 do failures[at + 1] = get(c, 'f' .. at) end
   local items = {}
   if c.lineage then

@@ -6,7 +6,7 @@
 -- values may be one) comes beside it.
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: I.channel, I.header, I.value, I.fetch, I.readable, I.read, I.store, I.store_default, I.locks_of
+-- Returns: I.channel, I.header, I.value, I.store, I.store_default, I.locks_of
 
 -- what is known of a channel by what an input says of it: its number in the plan (0: a default that was taken, which has none),
 -- {origin, definition, channel of its validator, lock, dedupe} for one that the plan does not know, or {number, origin that it
@@ -43,31 +43,6 @@ function I.value(c, number)
   if type(known) == 'string' then return known end
   local _, value = I.header(c, number)
   return value
-end
-
--- have the fields of many inputs at hand: a call for each costs more than all that is in it
-function I.fetch(c, letter, first, last)
-  for from = first, last, 1000 do
-    local fields = {}
-    for number = from, math.min(from + 999, last) do
-      local field = letter .. word(number)
-      if c.set[field] == nil and c.read[field] == nil then fields[#fields + 1] = field end
-    end
-    if #fields > 0 then
-      for at, value in ipairs(redis.call('HMGET', c.hash, unpack(fields))) do c.read[fields[at]] = value end
-    end
-  end
-end
-
--- how many inputs operations may read
-function I.readable(c) return c.visible >= 0 and c.visible or c.numbers end
-
--- what operations may read of inputs, each as it is stored: whoever asks takes it apart
-function I.read(c, first, last)
-  local out = {}
-  I.fetch(c, 'i', first, last)
-  for number = first, last do out[#out + 1] = get(c, 'i' .. word(number)) or error('the input ' .. number .. ' is missing') end
-  return out
 end
 
 local function keep(c, value, channel, parents, emission, element, locks, canonical, truth)

@@ -5,7 +5,7 @@
 -- somebody stands in the queue of is a set of its own, so it can be gone through.
 -- KEYS: none, it is called by other files
 -- ARGV: none
--- Returns: L.name_of, L.acquire, L.release, L.queue, L.waiting, L.clear
+-- Returns: L.name_of, L.counts, L.waiting, L.acquire, L.release, L.queue, L.clear
 
 local MANY = 16     -- lock queues that are deleted at once; more are left for later
 
@@ -23,13 +23,32 @@ local function holds(c, r)
   return true
 end
 
+-- whether it is ever asked how many wait: where inputs are forwarded into children
+function L.counts(c)
+  local plan = c.p
+  if plan.forwards == nil then
+    plan.forwards = false
+    for _, operation in ipairs(plan.ops) do plan.forwards = plan.forwards or operation.forwards ~= false end
+  end
+  return plan.forwards
+end
+
+-- how many wait for a lock that somebody before them is to give back
+function L.waiting(c) return tonumber(get(c, 'v') or '0') end
+
+local function wait(c, more)
+  if L.counts(c) then put(c, 'v', word(L.waiting(c) + more)) end
+end
+
 function L.acquire(c, r)
   for _, lock in ipairs(r.locks) do
     local own = queue(c, lock)
     if redis.call('RPUSH', own, r.id) == 1 then redis.call('SADD', listed_at(c), lock) end
   end
   c.dirty = true
-  return holds(c, r)
+  if holds(c, r) then return true end
+  wait(c, 1)
+  return false
 end
 
 -- leave every queue, and dispatch whoever holds all of theirs now
@@ -44,6 +63,7 @@ function L.release(c, r)
       local other = R.record(c, first)
       if other and other.state == 'taken' and holds(c, other) then
         other.freed = true
+        wait(c, -1)
         P.dispatch(c, other)
         other.freed = nil
       end
@@ -54,19 +74,9 @@ end
 -- who holds a lock and who waits for it, in their order
 function L.queue(c, lock) return redis.call('LRANGE', queue(c, lock), 0, -1) end
 
--- how many wait for a lock that somebody before them is to give back
-function L.waiting(c)
-  local seen, many = {}, 0
-  for _, lock in ipairs(redis.call('SMEMBERS', listed_at(c))) do
-    for _, id in ipairs(redis.call('LRANGE', queue(c, lock), 1, -1)) do
-      if not seen[id] then seen[id], many = true, many + 1 end
-    end
-  end
-  return many
-end
-
 -- what a failed context drops stands in no queue any more -> whether its locks have another name from now on
 function L.clear(c)
+  if get(c, 'v') then drop(c, 'v') end
   if redis.call('SCARD', listed_at(c)) > MANY then
     X.push('locks', c.id)
     return true

@@ -46,11 +46,30 @@ local function place_of(c, head, rank)
   return { 1, above, known.op, known.index, head[3], head[4] }
 end
 
--- number -> rank, of all inputs there are; a default that was taken ranks before all
-function O.ranks(c)
+-- some inputs and all that they were made of, in the order of their numbers; each generation of parents is read in one
+local function with_ancestors(c, numbers)
+  local found, all, following = {}, {}, {}
+  local function add(number)
+    if found[number] then return end
+    found[number], all[#all + 1], following[#following + 1] = true, number, number
+  end
+  for _, number in ipairs(numbers) do add(number) end
+  while #following > 0 do
+    local these = following
+    following = {}
+    I.fetch_some(c, 'i', these)
+    for _, number in ipairs(these) do
+      for _, parent in ipairs(I.header(c, number)[2]) do add(parent) end
+    end
+  end
+  table.sort(all)
+  return all
+end
+
+-- number -> rank among these and their ancestors, which is all that it depends on; a default that was taken ranks before all
+function O.ranks(c, numbers)
   local generations, generation_of, rank, heads = { [0] = {} }, {}, {}, {} -- all there is may come of a default
-  I.fetch(c, 'i', 0, c.numbers - 1)
-  for number = 0, c.numbers - 1 do
+  for _, number in ipairs(with_ancestors(c, numbers)) do
     local head = I.header(c, number)
     heads[number] = head
     local known = I.channel(c, head[1])
