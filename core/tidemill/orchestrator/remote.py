@@ -71,6 +71,7 @@ class RemoteRun(Run):
         said = [_said(item, at) for at, item in enumerate(inputs)]
         remote = f"{self._prefix}-{next(self._numbers)}"
         self._names[remote] = name
+        self._there.backend.opened(name, f"{self._there.name}.{remote}")
         self._lines[remote] = as_json({"context": remote, "inputs": said}).encode() + b"\n"
         if self._sending is None or self._sending.done():
             self._sending = self._task(self._send())
@@ -108,7 +109,6 @@ class RemoteRun(Run):
         async for said in self._there.client.open(lines(), **self._query):
             remote = said["context"].rpartition(".")[2]
             if self._lines.pop(remote, None) is not None:
-                self._there.backend.opened(self._names[remote], said["context"])
                 self._task(self._await(said["context"], self._names[remote]))
 
     async def _await(self, remote: str, name: str) -> None:

@@ -32,7 +32,7 @@ class ClusterBackend:
         self._here: dict[str, str] = {}
 
     def opened(self, name: str, there: str) -> None:
-        """Note what a context is called there; an earlier one of its name is not known any more."""
+        """Note what a context is called there that is opened now; an earlier one of its name is not known any more."""
         self._here.pop(self._there.pop(name, ""), None)
         self._there[name], self._here[there] = there, name
         if len(self._there) > KEPT:
