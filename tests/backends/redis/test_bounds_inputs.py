@@ -38,7 +38,7 @@ LOOKED_AT = Mutant(
 @pytest.fixture(params=["redis", "valkey"])
 async def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """Workers that play over a store in which to look at an input is a command; endings come without lineage."""
-    source = LOOKED_AT.apply(client.assembled())
+    source = LOOKED_AT.apply(vars(client)["assembled"]())
     monkeypatch.setattr(client, "assembled", lambda: source)
     async with world_of(request.param) as found:
         found.backend._keeps = False

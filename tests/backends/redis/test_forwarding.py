@@ -53,7 +53,7 @@ async def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     """Workers that play over a store of which a call does ``many``, or all at once with each look a command."""
     mark = request.node.get_closest_marker("parametrize")
     many = request.node.callspec.params.get("many") if mark else None
-    source = client.assembled()
+    source = vars(client)["assembled"]()
     for one in [LOOKED_AT] if many is None else pieces(many):
         source = one.apply(source)
     monkeypatch.setattr(client, "assembled", lambda: source)
