@@ -136,6 +136,23 @@ async def test_a_transport_that_fails_fails_no_run() -> None:
     assert said == ["an event for OpenLineage was not taken: OSError: the cable is out"]
 
 
+def test_whoever_comes_late_is_told_that_it_has_begun_first_and_all_once(tmp_path: Path) -> None:
+    path = tmp_path / "lineage.jsonl"
+    taking = OpenLineage(transport_of(f"file:{path}"), "increasing")
+    given = Event(8, 7, "input", "ada", {"number": 1, "definition": "number"})
+    taking([Event(7, 0, "cut", "ada", {"events": 7}), given])
+    taking([given])  # as who goes on behind an event that is known may hear it again
+    taking([Event(9, 0, "ended", "bob", {"status": "failed", "failure": {"reason": "Exception", "message": "no"}})])
+    taking([Event(9, 8, "ended", "ada", {"status": "succeeded", "result": {"more": 2}})])
+    taking.close()
+    found = lines(path)
+    names = {run_id("tidemill", name): name for name in ("ada", "bob")}
+    assert [(names[event["run"]["runId"]], event["eventType"]) for event in found] == [
+        ("ada", "START"), ("bob", "START"), ("bob", "FAIL"), ("ada", "COMPLETE"),
+    ]  # fmt: skip
+    assert [one["name"] for one in found[-1]["inputs"]] == ["ada/inputs/number"]
+
+
 @pytest.mark.parametrize("said", ["", "file:", "kafka://broker", "nowhere"])
 def test_where_events_cannot_go_is_said(said: str) -> None:
     with pytest.raises(TidemillError) as refused:

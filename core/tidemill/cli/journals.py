@@ -18,9 +18,19 @@ from tidemill.cli.errors import say
 from tidemill.errors import InvalidDocument, TidemillError
 
 if TYPE_CHECKING:
+    from tidemill.backends.redis.following import Following
     from tidemill.journal.event import Event
 
-__all__ = ["gathered", "journal_options", "line_of", "noted", "noting", "read_events", "read_later", "source_options"]
+__all__ = [
+    "followed",
+    "gathered",
+    "journal_options",
+    "line_of",
+    "noting",
+    "read_events",
+    "read_later",
+    "source_options",
+]
 
 
 def journal_options(function: Any) -> Any:
@@ -117,15 +127,18 @@ def read_events(path: str) -> Iterator[Event]:
             yield Event.of(said, where)
 
 
-async def noted(octx: Any, name: str, sink: Callable[[Sequence[Event]], None] | None) -> None:
-    """Hand the events of a context that has ended to ``sink``, with those of its child contexts, where a store has kept
-    them; they are not needed there any more then."""
+@contextlib.asynccontextmanager
+async def followed(octx: Any, sink: Callable[[Sequence[Event]], None] | None) -> AsyncIterator[Following | None]:
+    """Give what hands on to ``sink`` what happens to contexts in a store, while it happens; None where nobody wants to
+    know, or the contexts are in memory, which tells by itself."""
     journals = getattr(octx.backend, "journals", None)
     if sink is None or journals is None:
+        yield None
         return
-    for events in (await gathered(name, octx.backend.journal)).values():
-        sink(events)
-    await journals.forget(name)
+    from tidemill.backends.redis.following import Following
+
+    async with Following(journals, sink).alive() as following:
+        yield following
 
 
 async def gathered(context: str, journal: Callable[[str], AsyncIterator[Event]]) -> dict[str, list[Event]]:

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from tidemill.cli import errors
 from tidemill.cli.backend import MEMORY
-from tidemill.cli.journals import noted, noting
+from tidemill.cli.journals import followed, noting
 from tidemill.cli.output import FAILURES_SHOWN, Printer, failure_text, printer, record_of
 from tidemill.cli.progress import Display, display, running, summary
 from tidemill.cli.recording import Recording, count_text
 
 if TYPE_CHECKING:
+    from tidemill.backends.redis.following import Following
     from tidemill.formats.inputs import InputSet
     from tidemill.journal.event import Event
     from tidemill.model.dataflow import DataFlow
@@ -98,6 +99,7 @@ class _Run:
         self.timed_out = False
         self.sink: Callable[[Sequence[Event]], None] | None = None
         self.progress: Callable[[], Progress] | None = None  # while it runs
+        self.following: Following | None = None
 
     async def main(self, sets: Iterable[InputSet]) -> int:
         """Run to the end, or to the first signal or timeout."""
@@ -119,7 +121,12 @@ class _Run:
         settings = self.settings
         orchestrator = _orchestrator(settings, self.sink)
         recording = Recording(settings.record, settings.metrics_port)
-        async with orchestrator, orchestrator(self.dataflow, strict=settings.strict) as octx, recording.of(octx):
+        async with (
+            orchestrator,
+            orchestrator(self.dataflow, strict=settings.strict) as octx,
+            recording.of(octx),
+            followed(octx, self.sink) as self.following,
+        ):
             beside = [asyncio.create_task(self.display.show(octx.progress)), asyncio.create_task(self._warn(octx))]
             self.progress = octx.progress
             try:
@@ -127,7 +134,8 @@ class _Run:
                 async with contextlib.aclosing(octx.outcomes(self._pairs(sets))) as outcomes:
                     async for outcome in outcomes:
                         self._take(outcome)
-                        await noted(octx, outcome.name, self.sink)
+                        if self.following is not None:
+                            await self.following.end(outcome.name)
             finally:
                 self.progress = None
                 for task in beside:
@@ -178,6 +186,8 @@ class _Run:
         async for each in in_thread(sets) if self.settings.slow_inputs else at_once(sets):
             self.order[each.name] = at
             at += 1
+            if self.following is not None:
+                self.following.expect(each.name)
             yield StringInputSetContext(each.name), each.inputs
 
     @contextlib.contextmanager

@@ -1,9 +1,9 @@
 """OpenLineage: what becomes of contexts, in the words that catalogues of data read.
 
-A context is a run: START when it is opened, COMPLETE or FAIL when it has ended, under an id that follows from its name.
-What was given to it is its inputs, the parts of its result are its outputs; a child context has its parent. Events go
-out in a thread of their own and in their order: whoever takes them may be slow, and may fail, without a run noticing.
-Needs the extra ``tidemill[openlineage]``.
+A context is a run: START when its first event is heard, COMPLETE or FAIL when it has ended, under an id that follows
+from its name. What was given to it is its inputs, the parts of its result are its outputs; a child context has its
+parent. Events go out in a thread of their own and in their order: whoever takes them may be slow, and may fail, without
+a run noticing. Needs the extra ``tidemill[openlineage]``.
 """
 
 from __future__ import annotations
@@ -83,20 +83,26 @@ class OpenLineage:
     def __call__(self, events: Sequence[Event]) -> None:
         """Take the next events of one context, or of several."""
         for event in events:
-            if event.kind == "opened":
-                self._open[event.context] = _Run(self._name(event.what.get("parent")), event.what.get("parent"))
             run = self._open.get(event.context)
             if run is None:
+                run = self._begun(event)
+            elif event.id <= run.last:  # it was heard before
                 continue
+            run.last = event.id
             if event.kind == "input" and "operation" not in event.what and len(run.given) < DATASETS:
                 run.given[str(event.what["definition"])] = None
             elif event.kind == "ended":
-                self._send(
-                    "COMPLETE" if event.what["status"] == "succeeded" else "FAIL", event.context, run, event.what
-                )
+                state = "COMPLETE" if event.what["status"] == "succeeded" else "FAIL"
+                self._send(state, event.context, run, event.what)
                 del self._open[event.context]
-            elif event.kind == "opened":
-                self._send("START", event.context, run, {})
+
+    def _begun(self, event: Event) -> _Run:
+        """Tell that a context has begun, whichever of its events is heard first: who comes late, or where the oldest
+        are gone, learns of its begin then."""
+        parent = event.what.get("parent") if event.kind == "opened" else None
+        run = self._open[event.context] = _Run(self._name(parent), parent)
+        self._send("START", event.context, run, {})
+        return run
 
     def _name(self, parent: Mapping[str, Any] | None) -> str:
         """Return the job of a context: of a child, that of its parent and the operation that runs it."""
@@ -152,3 +158,4 @@ class _Run:
         self.job = job
         self.parent = parent
         self.given: dict[str, None] = {}
+        self.last = 0  # the event that was heard last

@@ -6,7 +6,7 @@ Neighbours: ``functions/journal.lua`` writes, `journal.links` finds out what cau
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,7 @@ from tidemill.journal.event import Event, Fact
 from tidemill.journal.kept import no_journal
 from tidemill.journal.links import Links
 
-__all__ = ["RedisJournals"]
+__all__ = ["PAGE", "Reader", "RedisJournals"]
 
 PAGE = 256
 """Entries that one call reads: each has the facts of one call of a worker."""
@@ -53,10 +53,10 @@ class RedisJournals:
 
     async def read(self, context: str, after: int, follow: bool) -> AsyncGenerator[Event, None]:
         """Yield events; see `networks.backend`."""
-        id, digest = await self._found(context)
-        reader = _Reader(context, await self._resolve(digest))
+        id, digest = await self.found(context)
+        reader = await self.reader(context, digest)
         while True:
-            entries = await self._page(id, reader.last)
+            entries = await self.page(id, reader.last)
             for event in reader.events(entries):
                 if event.id > after:
                     yield event
@@ -65,13 +65,20 @@ class RedisJournals:
             if not follow or reader.over:
                 return
             while not (entries := await self._more(id, reader.last)):
-                if (await self._found(context))[0] != id:
+                if (await self.found(context))[0] != id:
                     raise no_journal(context)
             for event in reader.events(entries):
                 if event.id > after:
                     yield event
 
-    async def _found(self, context: str) -> tuple[str, str]:
+    # -- for whoever follows many ---------------------------------------------------------------------------------
+
+    async def reader(self, context: str, digest: str) -> Reader:
+        """Return what makes events of the entries of a context, whose plan has this digest."""
+        return Reader(context, await self._resolve(digest))
+
+    async def found(self, context: str) -> tuple[str, str]:
+        """Return the number of a context and the digest of its plan. Raises `ContextClosed` (NoJournal)."""
         look = partial(self._client.redis.hget, self._client.key("journals", ""), context)
         said: Any = await patiently(look, "a journal")
         if said is None:
@@ -79,7 +86,39 @@ class RedisJournals:
         id, digest = said.decode().split(" ", 1)
         return id, digest
 
-    async def _page(self, id: str, last: str) -> Any:
+    async def opened(self, contexts: list[str]) -> dict[str, tuple[str, str]]:
+        """Return the same of those of these contexts that are open now; what an earlier one of a name has left does
+        not count."""
+        if not contexts:
+            return {}
+        look = partial(self._client.redis.hmget, self._client.key("names"), contexts)
+        ids: Any = await patiently(look, "a journal")
+        look = partial(self._client.redis.hmget, self._client.key("journals", ""), contexts)
+        known: Any = await patiently(look, "a journal")
+        found = {}
+        for name, id, said in zip(contexts, ids, known, strict=True):
+            number, _, digest = (said or b"").partition(b" ")
+            if said and id == number:
+                found[name] = (number.decode(), digest.decode())
+        return found
+
+    async def below(self, id: str) -> list[str]:
+        """Return the names of the contexts below one that nobody is above."""
+        found: Any = await patiently(partial(self._client.redis.smembers, self._client.key("kin", id)), "a journal")
+        return sorted(name.decode() for name in found)  # a context before those below it
+
+    async def appended(self, contexts: Mapping[str, tuple[str, str]]) -> list[str]:
+        """Return those of these contexts, by their numbers and the last entries that were read, of which there is more;
+        a context after those below it."""
+        if not contexts:
+            return []
+        keys = {self._client.key("j", id): name for name, (id, _) in contexts.items()}
+        streams: Any = {self._client.key("j", id): last or "0" for id, last in contexts.values()}
+        found: Any = await patiently(partial(self._client.redis.xread, streams, count=1), "a journal")
+        return sorted((keys[key.decode()] for key, _ in found), reverse=True)
+
+    async def page(self, id: str, last: str) -> Any:
+        """Return entries after one, `PAGE` of them at most."""
         key = self._client.key("j", id)
         look = partial(self._client.redis.xrange, key, f"({last}" if last else "-", "+", PAGE)
         return await patiently(look, "a journal")
@@ -88,7 +127,7 @@ class RedisJournals:
         return await patiently(partial(self._client.appended, last or "0", "j", id), "a journal")
 
 
-class _Reader:
+class Reader:
     """Makes events of the entries of one journal. ``last`` is the id of the latest entry, ``over`` says that the
     context has ended."""
 
@@ -218,24 +257,24 @@ def _of_set(kind: str) -> Callable[..., Fact]:
 
 
 _SAID: dict[str, Callable[..., Fact]] = {
-    "o": _Reader._opened,
+    "o": Reader._opened,
     "a": lambda reader: ("added", {}),
     "z": lambda reader: ("closed", {}),
-    "i": _Reader._input,
-    "d": _Reader._default,
-    "g": _Reader._gate,
+    "i": Reader._input,
+    "d": Reader._default,
+    "g": Reader._gate,
     "t": _of_set("taken"),
-    "p": _Reader._dispatched,
-    "l": _Reader._leased,
+    "p": Reader._dispatched,
+    "l": Reader._leased,
     "c": _of_set("completed"),
     "f": lambda reader, id, failure: reader._failed("failed", id, failure),
     "r": lambda reader, id, failure: reader._failed("retried", id, failure),
-    "x": _Reader._lost,
+    "x": Reader._lost,
     "b": _of_set("released"),
     "n": _of_set("dropped"),
-    "s": _Reader._subflow,
-    "k": _Reader._child,
+    "s": Reader._subflow,
+    "k": Reader._child,
     "F": lambda reader, failure: ("failure", _failure(failure)),
     "S": lambda reader, stage: ("stage", {"stage": stage.decode()}),
-    "e": _Reader._ended,
+    "e": Reader._ended,
 }
