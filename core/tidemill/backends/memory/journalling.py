@@ -71,11 +71,14 @@ class _Inputs(MemoryInputNetwork):
     ) -> Item | None:
         item = _store(self, context, channel, value, parents, position)
         if item is not None:
-            if item.parents is parents:
+            facts = context.facts
+            if not parents:
+                facts += (channel, value, position, parents)
+            elif item.parents is parents:
                 made_of = parents[0].number if len(parents) == 1 else tuple([one.number for one in parents])
-                context.facts += (channel, value, position, made_of)
+                facts += (channel, value, position, made_of)
             else:  # it stands for all equal values, and has no parents
-                context.facts.append(("input", item, parents))
+                facts.append(("input", item, parents))
         return item
 
     def default(self, context: MemoryContext, value: Any) -> Item:
