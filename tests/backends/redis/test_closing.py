@@ -267,6 +267,10 @@ def instead_of_what_follows(said: list[Any]) -> None:
     said[7] = [said[7][-1]]
 
 
+def of_what_comes_before(said: list[Any]) -> None:
+    said[7] = [[0, [], "0:2", -1, [], b"\xc0"]]
+
+
 def by_a_number(said: list[Any]) -> None:
     said[7][-1][2] = 7
 
@@ -277,7 +281,7 @@ def twice(said: list[Any]) -> None:
 
 WRONG: dict[Wrong, int] = {
     of_another_operation: 1, of_another_identity: 1, of_other_inputs: 3, over_more_inputs: 3, over_fewer_inputs: 3,
-    with_outputs: 1, before_the_end: 1, instead_of_what_follows: 1, by_a_number: 1, twice: 1,
+    with_outputs: 1, before_the_end: 1, instead_of_what_follows: 1, of_what_comes_before: 1, by_a_number: 1, twice: 1,
 }  # fmt: skip
 """What is not so, and how many parameter sets have been completed by such a report, but for the one that is not."""
 
