@@ -1,5 +1,6 @@
 """What all tests share: how Hypothesis searches."""
 
+import signal
 import sys
 from typing import Any
 
@@ -13,6 +14,10 @@ settings.register_profile("tidemill", deadline=None, print_blob=True, suppress_h
 settings.register_profile("mutants", settings.get_profile("tidemill"), max_examples=25, derandomize=True, database=None)
 
 settings.load_profile("tidemill")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that starts tests in the background has them ignore it, and the programs that they start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BUILDING = 3600
 """Seconds for one test on a cluster, the building of all that it needs included."""
