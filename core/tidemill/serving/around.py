@@ -37,7 +37,7 @@ class Around:
     async def answer(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """Return what a handler answers, or what its error becomes. Raises where nobody hears it any more."""
+        """Return what a handler answers, or what its error becomes; 499 where nobody hears it any more."""
         try:
             return await handler(request)
         except web.HTTPException as error:
@@ -54,9 +54,12 @@ class Around:
             if response.status in (408, 413):
                 response.force_close()  # what is left of the body is read by nobody
             return response
-        except (ConnectionError, ClientConnectionError, asyncio.CancelledError):
+        except asyncio.CancelledError:
             raise
-        except Exception:
+        except Exception as error:
+            if isinstance(error, ConnectionError | ClientConnectionError) and _unheard(request):
+                self._logger.debug("%s %r: whoever asked has gone: %s", request.method, request.path, error)
+                return web.Response(status=499)  # as others count it: the client has closed the connection
             self._logger.exception("%s %r", request.method, request.path)
             return self._respond(TidemillError("a mistake in the server; its log says more", reason="Internal"))
 
@@ -66,6 +69,14 @@ class Around:
         if not response.prepared:
             for name, value in HEADERS.items():
                 response.headers.setdefault(name, value)
+
+
+def _unheard(request: web.Request) -> bool:
+    """Return whether nobody can be answered any more. An answer that has broken off is never followed by another."""
+    transport = request.transport
+    if transport is not None and request.writer.output_size > 0:
+        transport.abort()
+    return transport is None or transport.is_closing()
 
 
 @contextlib.contextmanager

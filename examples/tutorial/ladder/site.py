@@ -89,7 +89,10 @@ class Site:
         self.requests += 1
         if self.settings.latency:
             await asyncio.sleep(self.settings.latency)
-        return await handler(request)
+        try:
+            return await handler(request)
+        except ConnectionError:  # whoever asked has gone: a learner kills clients, too
+            return web.Response(status=499)
 
     async def _home(self, request: web.Request) -> web.Response:
         token = secrets.token_urlsafe(16)

@@ -1,8 +1,10 @@
 """The site that the tutorial downloads from: its login, and how it misbehaves when it is told to."""
 
+import asyncio
 import hashlib
 import time
 import urllib.error
+import urllib.parse
 from collections.abc import Iterator
 
 import aiohttp
@@ -100,6 +102,20 @@ async def test_a_session_that_asks_too_often_is_told_to_wait() -> None:
         assert 429 in statuses
         async with logged_in(SiteContext(url)) as other, other.get(f"{url}files/0") as answer:
             assert answer.status == 200  # each session for itself
+
+
+async def test_a_client_that_is_killed_in_the_middle_of_a_request_is_no_mistake_of_the_site(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with served(QUICK) as (url, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", urllib.parse.urlsplit(url).port)
+        head = b"Host: x\r\nContent-Type: application/x-www-form-urlencoded\r\nExpect: 100-continue\r\n"
+        writer.write(b"POST /login HTTP/1.1\r\n" + head + b"Content-Length: 9\r\n\r\nuser")
+        assert await reader.readline() == b"HTTP/1.1 100 Continue\r\n"
+        writer.transport.abort()
+        async with logged_in(SiteContext(url)) as session, session.get(f"{url}files/0") as answer:
+            assert answer.status == 200
+    assert [record.getMessage() for record in caplog.records] == []
 
 
 async def test_latency_and_bandwidth_take_at_least_their_time() -> None:
