@@ -99,6 +99,45 @@ async def test_a_context_is_followed_to_its_end() -> None:
     assert [event.kind for event in found if event.kind in ("added", "closed", "ended")] == ["added", "closed", "ended"]
 
 
+async def test_whoever_follows_slowly_hears_what_happens_meanwhile() -> None:
+    found: list[Event] = []
+    async with MemoryOrchestrator(journal=Journal()) as orchestrator, orchestrator(FLOW) as octx:
+        backend, ended = octx.backend, asyncio.Event()
+        backend.begin("ada", octx.plan, [Input(1, NUMBER)], lambda ending: ended.set(), hold=True)
+        async with asyncio.timeout(120):
+            async for event in backend.journal("ada", follow=True):
+                found.append(event)
+                if event.id == 1:  # the others are not read yet
+                    await backend.close("ada")
+                    await ended.wait()
+    assert [event.id for event in found] == list(range(1, len(found) + 1))
+    assert [event.kind for event in found][-3:] == ["stage", "stage", "ended"]
+
+
+async def test_a_name_that_is_used_again_begins_another_journal() -> None:
+    journal = Journal(contexts=2)
+    await run(journal, "ada")
+    first = journal.log_of("ada").after(0)
+    for _ in range(3):
+        await run(journal, "ada")
+    await run(journal, "grace")
+    assert sorted(journal.logs) == ["ada", "grace"]
+    again = journal.log_of("ada").after(0)
+    assert [(event.id, event.kind) for event in again] == [(event.id, event.kind) for event in first]
+
+
+async def test_identities_that_inputs_were_given_are_in_the_journal() -> None:
+    journal = Journal()
+    async with MemoryOrchestrator(journal=journal) as orchestrator, orchestrator(FLOW) as octx:
+        inputs = [Input(("uid", 0, "no"), Definition("pair", "object")), Input(2, NUMBER, uid="two"), Input(3, NUMBER)]
+        async for _ in octx.run({"ada": inputs}):
+            pass
+    found = [event.what for event in journal.log_of("ada").after(0) if event.kind == "input"]
+    assert [(what["number"], what.get("uid"), what["position"]) for what in found] == [
+        (0, None, (0, 0)), (1, "two", (0, 1)), (2, None, (0, 2)), (3, None, (0, 0)), (4, None, (0, 0))
+    ]  # fmt: skip
+
+
 async def test_a_context_that_is_refused_has_no_journal() -> None:
     journal = Journal()
     async with MemoryOrchestrator(journal=journal, exact=True) as orchestrator, orchestrator(FLOW) as octx:

@@ -7,13 +7,15 @@ A fact that is noted is a thing or two at the end of one list; all else is done 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import Any
 
 from tidemill.errors import ContextClosed, TidemillError, shown
 from tidemill.journal.event import LIMIT, Event, Fact
 from tidemill.journal.links import Links
+from tidemill.model.operation import Stage
 from tidemill.plan.plan import Plan
 
 __all__ = ["Journal", "Log", "limited", "no_journal"]
@@ -42,50 +44,35 @@ def no_journal(context: str) -> ContextClosed:
 
 
 class Log:
-    """The journal of one context: ``facts`` is where its backend appends what happens. ``plan`` has its operations,
-    ``uids`` the inputs that were given identities."""
+    """The journal of one context, opened by who reads it: most are never read. ``facts`` is where its backend appends
+    what happens, ``plan`` has its operations, ``given`` what was said last of inputs that were given."""
 
-    # What only who reads needs is made by who reads: most journals are never read, and one is begun for each context.
-    _links: Links | None = None
-    begun = over = False
-    cut = inputs = 0
-
-    def __init__(self, journal: Journal, name: str, plan: Plan, uids: Mapping[str, Any]) -> None:
+    def __init__(self, journal: Journal, name: str, facts: list[Any]) -> None:
         self._journal = journal
         self.name = name
-        self.plan = plan
-        self.uids = uids
-        self.facts: list[Any] = []
+        self.facts = facts
+        self.plan: Plan = facts[0][1]
+        self.given: dict[int, dict[str, Any]] = {}
+        self._links = Links(name)
+        self._events: deque[Event] = deque(maxlen=None if journal.sink else journal.limit)
+        self.heard: set[asyncio.Event] = set()
+        self.over = False
+        self.cut = self.inputs = 0
+        self.sets: dict[tuple[int, ...], tuple[str, int]] = {}  # the last that was said of each, and how often leased
+        self.stage = Stage.PROCESSING
 
     @property
     def worker(self) -> str:
         """The worker of those leases of which no worker is noted."""
         return self._journal.worker
 
-    def _open(self) -> Links:
-        """Return what makes events of facts; from now on it is known where each parameter set is."""
-        self._links = Links(self.name)
-        self._events: deque[Event] = deque(maxlen=None if self._journal.sink else self._journal.limit)
-        self._heard: set[asyncio.Event] = set()
-        self.sets: dict[tuple[int, ...], tuple[str, int]] = {}  # the last that was said of each, and how often leased
-        return self._links
-
-    def trim(self) -> None:
-        """Make events of what has been noted if it is much; wake whoever follows."""
-        if len(self.facts) >= self._journal.piece:
-            self.gather()
-        if self._links is not None:
-            for heard in self._heard:
-                heard.set()
-
     def gather(self) -> None:
         """Make events of all that has been noted."""
-        if not self.begun:
-            return
-        journal, link = self._journal, (self._links or self._open()).link
+        journal, link = self._journal, self._links.link
         facts = self.facts[:]
         self.facts.clear()
         made = [link(*said) for said in journal.said(self, facts)]
+        self.over = self.over or any(event.kind == "ended" for event in made)
         if journal.sink is not None:
             journal.sink(made)
         else:
@@ -95,8 +82,6 @@ class Log:
     def after(self, id: int) -> list[Event]:
         """Return the events that come after this one; first what has been cut off, if that is something of them."""
         self.gather()
-        if self._links is None:
-            return []
         found = [event for event in self._events if event.id > id]
         if self.cut > id:
             found.insert(0, Event(self.cut, 0, "cut", self.name, {"events": self.cut}))
@@ -105,21 +90,21 @@ class Log:
     async def follow(self, id: int) -> AsyncGenerator[Event, None]:
         """Yield the events after this one as they happen, to the last one of the context."""
         heard = asyncio.Event()
-        if self._links is None:
-            self._open()
-        self._heard.add(heard)
+        self.heard.add(heard)
         self._journal.listen(1)
         try:
             while True:
-                for event in self.after(id):
+                heard.clear()
+                found = self.after(id)
+                over = self.over  # as of these: while they are read there may be more
+                for event in found:
                     id = event.id
                     yield event
-                if self.over:
+                if over:
                     return
-                heard.clear()
                 await heard.wait()
         finally:
-            self._heard.discard(heard)
+            self.heard.discard(heard)
             self._journal.listen(-1)
 
 
@@ -137,17 +122,21 @@ class Journal:
         self.contexts = limited(contexts)
         self.sink = sink
         self.piece = PIECE if sink is not None else self.limit
-        self.logs: dict[str, Log] = {}
+        self.logs: dict[str, list[Any]] = {}  # what has been noted of each context, and not been read
         self.said: Said = lambda log, facts: facts  # the backend's, when it is put together
         self.worker = LOCAL
         self.due = self.piece  # facts with which a journal is to be trimmed: any, while somebody follows a context
         self._heard = 0
+        self._read: dict[str, Log] = {}
         self._over: deque[str] = deque()
 
-    def begin(self, name: str, plan: Plan, uids: Mapping[str, Any]) -> Log:
-        """Begin the journal of a context; that of an earlier one of its name is dropped."""
-        log = self.logs[name] = Log(self, name, plan, uids)
-        return log
+    def begin(self, name: str, opened: tuple[Any, ...]) -> list[Any]:
+        """Begin the journal of a context, and return where to append facts; that of an earlier one of its name is
+        dropped. ``opened`` is the first fact: "opened", its plan, and more that its backend can say."""
+        if name in self.logs:
+            self.forget(name)
+        facts = self.logs[name] = [opened]
+        return facts
 
     def listen(self, more: int) -> None:
         """Note that somebody follows a context, or does so no longer."""
@@ -157,31 +146,46 @@ class Journal:
     def forget(self, name: str) -> None:
         """Drop the journal of a context."""
         self.logs.pop(name, None)
+        self._read.pop(name, None)
+        with contextlib.suppress(ValueError):
+            self._over.remove(name)
 
-    def end(self, name: str) -> None:
-        """Note that a context has ended."""
-        log = self.logs[name]
-        log.over = True
-        if self._heard:
-            log.trim()
+    def trim(self, name: str) -> None:
+        """Make events of what has been noted of a context if it is much; wake whoever follows it."""
+        if len(self.logs[name]) >= self.piece:
+            self.log_of(name).gather()
+        log = self._read.get(name)
+        for heard in log.heard if log is not None else ():
+            heard.set()
+
+    def end(self, name: str, facts: list[Any], fact: Any) -> None:
+        """Note that a context has ended: ``fact`` is the last of its ``facts``."""
+        facts.append(fact)
         if self.sink is not None:
-            log.gather()
+            self.log_of(name).gather()
             self.forget(name)
             return
-        self._over.append(name)
-        while len(self._over) > self.contexts:
-            gone = self._over.popleft()
-            if gone in self.logs and self.logs[gone].over:
-                self.forget(gone)
+        if self._heard:
+            self.trim(name)
+        over = self._over
+        over.append(name)
+        if len(over) > self.contexts:
+            gone = over.popleft()
+            del self.logs[gone]
+            if self._read:
+                self._read.pop(gone, None)
 
     def flush(self) -> None:
         """Hand all that has been noted to the sink, if there is one."""
-        for log in self.logs.values() if self.sink is not None else ():
-            log.gather()
+        for name in self.logs if self.sink is not None else ():
+            self.log_of(name).gather()
 
     def log_of(self, context: str) -> Log:
         """Return the journal of a context. Raises `ContextClosed` (NoJournal)."""
-        log = self.logs.get(context)
-        if log is None:
+        facts = self.logs.get(context)
+        if facts is None:
             raise no_journal(context)
+        log = self._read.get(context)
+        if log is None or log.facts is not facts:
+            log = self._read[context] = Log(self, context, facts)
         return log

@@ -33,7 +33,7 @@ from tidemill.runtime.prepare import Implementations, Prepared
 from tidemill.runtime.processes import ChildDied, ChildTimeout, Pool, encode_call, kill, one_off
 from tidemill.runtime.threads import Abandoned, Raised, Threads
 from tidemill.runtime.view import CallContext
-from tidemill.runtime.watch import BLOCKED_AFTER, Interrupted, Running
+from tidemill.runtime.watch import Interrupted, Running, within
 
 __all__ = ["GRACE", "Caller", "running_in"]
 
@@ -41,6 +41,8 @@ GRACE = 1.0
 """Seconds that a cancelled operation has for cleaning up before it is given up."""
 EMISSIONS_A_TURN = 64
 """Emissions after which a generator that never waits lets others have the loop."""
+ENTERED = 64
+"""Operations whose calls a task of a runner knows at most."""
 _REFUSED = {"exit": "Exit", "unloadable": "OperationLoadError"}
 """The reasons of outcomes of a child process that are a message only."""
 _RESULTS: dict[type, str] = {
@@ -53,8 +55,8 @@ class Caller:
     """Calls operations for one worker.
 
     ``contexts`` maps context names to the objects that users named them with. ``noticed`` is the watch's: the
-    parameter sets whose calls blocked the loop, and when. Where calls are measured ``enter`` is called before
-    those of an operation that follow each other in one task.
+    parameter sets whose calls blocked the loop, and when. Where calls are measured ``enter`` is called before those of
+    an operation that follow each other in one task, with what it keeps for that task.
     """
 
     def __init__(
@@ -74,7 +76,7 @@ class Caller:
         self.noticed: dict[ParameterSet, float] = {}
         self._meter: Meter | None = None
         self._try = self._attempt
-        self.enter: Callable[[PlannedOperation], None] | None = None
+        self.enter: Callable[[PlannedOperation, dict[PlannedOperation, Call | None]], None] | None = None
         self._elsewhere: dict[str, Callable[[ParameterSet, Prepared, dict[str, Any]], Any]] = {
             "generator": self._generator,
             "context": self._in_context,
@@ -102,10 +104,13 @@ class Caller:
         self._try = self._measured
         self.enter = self._enter
 
-    def _enter(self, operation: PlannedOperation) -> None:
-        prepared = self._implementations[operation]
-        gauged = self._gauged(prepared)
-        CALL.set(Call(gauged.scope) if gauged.plain else None)
+    def _enter(self, operation: PlannedOperation, calls: dict[PlannedOperation, Call | None]) -> None:
+        if operation not in calls:
+            while len(calls) >= ENTERED:
+                calls.popitem()
+            gauged = self._gauged(self._implementations[operation])
+            calls[operation] = Call(gauged.scope) if gauged.plain else None
+        CALL.set(calls[operation])
 
     def _gauged(self, prepared: Prepared) -> Gauged:
         """Return what is measured of an operation by the meter that measures now."""
@@ -185,7 +190,7 @@ class Caller:
         began = time.monotonic()
         task = loop.create_task(self._try(parameter_set, prepared))
         try:
-            done = await _within(task, limit)
+            done = await within(task, limit)
         finally:
             if not task.done():
                 task.cancel()
@@ -380,15 +385,6 @@ def _completed(prepared: Prepared, parameter_set: ParameterSet, returned: Any, n
     if output is not None:
         returned = None if returned is None else {output: returned}
     return Completed(parameter_set, returned, notes)
-
-
-async def _within(task: asyncio.Task[Any], seconds: float) -> bool:
-    """Wait for a task and say whether it has ended in time. Time in which somebody blocked the loop does not count."""
-    while True:
-        until = time.monotonic() + seconds
-        done, _ = await asyncio.wait([task], timeout=seconds)
-        if done or time.monotonic() - until < BLOCKED_AFTER:
-            return bool(done)
 
 
 async def _each(values: list[Any]) -> Any:

@@ -14,10 +14,12 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from tidemill.engine.parameters import ParameterSet
+from tidemill.metrics.calls import Call
 from tidemill.metrics.series import Recorder
 from tidemill.model.context import BaseInputSetContext
 from tidemill.networks.backend import Backend
 from tidemill.networks.implementations import Failed, Released, Report
+from tidemill.plan.plan import PlannedOperation
 from tidemill.runtime.calls import GRACE, Caller, running_in
 from tidemill.runtime.failures import failure_of
 from tidemill.runtime.measuring import meter_of
@@ -178,6 +180,7 @@ class Runner:
         """Lease, call, report, and so on. ``_runnable`` counts slots that go on without waiting for an operation."""
         network, call, running = self._network, self._caller.call, self._running
         enter, entered = self._caller.enter, None
+        calls: dict[PlannedOperation, Call | None] = {}  # what `enter` keeps for this task
         task = asyncio.current_task()
         assert task is not None
         began = contextvars.copy_context()
@@ -187,12 +190,13 @@ class Runner:
             reports = ()
             if not leased:
                 await self._rest()
+                calls.clear()
                 turn = 0
                 continue
             parameter_set = leased[0]
             if enter is not None and parameter_set.operation is not entered:
                 entered = parameter_set.operation
-                enter(entered)
+                enter(entered, calls)
                 began = contextvars.copy_context()
             running[parameter_set] = task
             self._runnable -= 1

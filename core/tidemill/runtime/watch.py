@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
-__all__ = ["BEAT", "BLOCKED_AFTER", "Interrupted", "LoopWatch", "Running"]
+__all__ = ["BEAT", "BLOCKED_AFTER", "Interrupted", "LoopWatch", "Running", "within"]
 
 BEAT = 0.1
 """Seconds between two beats of the loop."""
@@ -179,3 +179,12 @@ def _place(frame: FrameType) -> str:
 def _raise_in(thread_id: int) -> None:
     """Have `Interrupted` raised in a thread, at its next step of Python."""
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), ctypes.py_object(Interrupted))
+
+
+async def within(task: asyncio.Task[Any], seconds: float) -> bool:
+    """Wait for a task and say whether it has ended in time. Time in which somebody blocked the loop does not count."""
+    while True:
+        until = time.monotonic() + seconds
+        done, _ = await asyncio.wait([task], timeout=seconds)
+        if done or time.monotonic() - until < BLOCKED_AFTER:
+            return bool(done)

@@ -24,7 +24,7 @@ from tidemill.backends.memory.stages import Stages
 from tidemill.engine.lineage import LineageRecord, lineage_of
 from tidemill.engine.operations import exact
 from tidemill.engine.parameters import ParameterSet
-from tidemill.errors import ContextClosed, DuplicateContext, OperationFailure
+from tidemill.errors import ContextClosed, DuplicateContext, OperationFailure, TidemillError
 from tidemill.journal.event import Event
 from tidemill.journal.kept import Journal, no_journal
 from tidemill.model.input import Input
@@ -108,10 +108,20 @@ class MemoryBackend:
         context.parent = parent
         context.depth = parent.context.depth + 1 if parent is not None else 0
         network = self.inputs
-        # What the data flow brings is stored before the rest is checked: it counts, and its identities are known.
-        seeds = network.give(context, network.seeds(context))
-        offers = network.check(context, inputs)
+        journal = self._journal
+        if journal is not None:
+            context.facts = journal.begin(name, _opened(context))
+        try:
+            # What the data flow brings is stored before the rest is checked: it counts, and its identities are known.
+            seeds = network.give(context, network.seeds(context))
+            offers = network.check(context, inputs)
+        except TidemillError:
+            if journal is not None:
+                journal.forget(name)
+            raise
         self._contexts[name] = context
+        if journal is not None and journal.sink is not None:
+            journal.log_of(name).gather()  # whoever takes events hears of a context when it begins
         context.held = hold
         with self._failing_past_limits(context):
             self._stages.start(context)
@@ -256,6 +266,15 @@ def _noting(journal: Journal) -> Any:
 
 def _on_the_loop(seconds: float, call: Callable[[], None]) -> object:
     return asyncio.get_running_loop().call_later(seconds, call)
+
+
+def _opened(context: MemoryContext) -> tuple[Any, ...]:
+    """Return the first fact of a context."""
+    parent = context.parent
+    if parent is None:
+        return context.bound.opened[context.strict]
+    above = parent.context.name, parent.operation.instance, parent.key
+    return "opened", context.bound.plan, context.strict, above
 
 
 def _no_lineage() -> list[LineageRecord]:

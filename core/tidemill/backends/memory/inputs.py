@@ -7,7 +7,7 @@ from typing import Any
 
 from tidemill.backends.memory.context import MemoryContext
 from tidemill.engine.implementations import Refused
-from tidemill.engine.inputs import NO_LOCKS, Item, locks_of
+from tidemill.engine.inputs import FIRST, NO_LOCKS, Item, locks_of
 from tidemill.engine.intake import Offer, checked
 from tidemill.engine.operations import Channel
 from tidemill.engine.order import readable
@@ -75,14 +75,18 @@ class MemoryInputNetwork:
         stored = []
         for channel, value, named, uid in offers:
             parents = tuple(context.items_by_uid[one] if isinstance(one, str) else one for one in named)
-            item = self.store(context, channel, value, parents, (0, context.given))
+            item = self.store(context, channel, value, parents, (0, context.given) if context.given else FIRST)
             context.given += 1
             if item is not None:
                 stored.append(item)
             if uid:
-                context.uids[uid] = value
-                context.items_by_uid[uid] = item or context.deduped[_spelt(channel, value)]
+                self.name(context, uid, item or context.deduped[_spelt(channel, value)], value)
         return stored
+
+    def name(self, context: MemoryContext, uid: str, item: Item, value: Any) -> None:
+        """Note the identity that an input was given, with the value that it was given with."""
+        context.uids[uid] = value
+        context.items_by_uid[uid] = item
 
     async def inputs(self, context: MemoryContext, definition: str | None = None) -> list[Item]:
         """Return the inputs of a definition, or all, in canonical order: what was there when the output stage began."""

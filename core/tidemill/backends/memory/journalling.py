@@ -21,8 +21,7 @@ from tidemill.backends.memory.redundancy import MemoryRedundancyChecker
 from tidemill.backends.memory.settle import Settling
 from tidemill.backends.memory.stages import Stages
 from tidemill.backends.memory.words import said
-from tidemill.engine.inputs import Item
-from tidemill.engine.intake import Offer
+from tidemill.engine.inputs import FIRST, Item
 from tidemill.engine.operations import Channel, Door
 from tidemill.engine.parameters import ParameterSet
 from tidemill.errors import OperationFailure, TidemillError
@@ -38,33 +37,10 @@ __all__ = ["Parts"]
 _store = MemoryInputNetwork.store
 _lease = MemoryOperationImplementationNetwork.lease
 _finish = Settling._finish
-_enter = Stages._enter
-_seeds = MemoryInputNetwork.seeds
-_check = MemoryInputNetwork.check
-_start = Stages.start
 
 
 class _Inputs(MemoryInputNetwork):
     defaulting: tuple[PlannedOperation, int]
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-
-    def seeds(self, context: MemoryContext) -> Sequence[Offer]:
-        log = self._journal.begin(context.name, context.bound.plan, context.items_by_uid)
-        context.facts = log.facts
-        parent = context.parent
-        above = None if parent is None else (parent.context.name, parent.operation.instance, parent.key)
-        context.facts.append(("opened", context.strict, above))  # nothing is stored before this
-        return _seeds(self, context)
-
-    def check(self, context: MemoryContext, inputs: Sequence[Input]) -> list[Offer]:
-        try:
-            return _check(self, context, inputs)
-        except TidemillError:
-            if not self._journal.logs[context.name].begun:
-                self._journal.forget(context.name)
-            raise
 
     def store(
         self, context: MemoryContext, channel: Channel, value: Any, parents: tuple[Item, ...], position: tuple[int, int]
@@ -72,14 +48,19 @@ class _Inputs(MemoryInputNetwork):
         item = _store(self, context, channel, value, parents, position)
         if item is not None:
             facts = context.facts
-            if not parents:
-                facts += (channel, value, position, parents)
-            elif item.parents is parents:
-                made_of = parents[0].number if len(parents) == 1 else tuple([one.number for one in parents])
-                facts += (channel, value, position, made_of)
-            else:  # it stands for all equal values, and has no parents
+            if item.parents is not parents:  # it stands for all equal values, and has no parents
                 facts.append(("input", item, parents))
+            elif position is FIRST and len(parents) == 1:
+                facts += (channel, value, parents[0].number)
+            elif parents or position[0]:
+                facts += (channel, value, position, tuple([one.number for one in parents]))
+            else:
+                facts += (channel, value, ~position[1])
         return item
+
+    def name(self, context: MemoryContext, uid: str, item: Item, value: Any) -> None:
+        super().name(context, uid, item, value)
+        context.facts.append(("uid", item.number, uid))
 
     def default(self, context: MemoryContext, value: Any) -> Item:
         item = super().default(context, value)
@@ -113,6 +94,8 @@ class _Flowing(Flowing):
             self.knocks = None
 
     def activate(self, context: MemoryContext, operation: PlannedOperation) -> None:
+        if operation.stage is not Stage.PROCESSING:
+            context.facts.append(operation.stage)  # it has begun; who reads knows which ones were passed in between
         if operation.gate:
             context.facts.append(("gate", operation, self.knocks))
         super().activate(context, operation)
@@ -139,7 +122,7 @@ class _Implementations(MemoryOperationImplementationNetwork):
             facts = parameter_set.context.facts
             facts.append(parameter_set.key if worker == self._worker else ("leased", parameter_set.key, worker))
             if len(facts) >= self._journal.due:
-                self._journal.logs[parameter_set.context.name].trim()
+                self._journal.trim(parameter_set.context.name)
         return leased
 
 
@@ -163,27 +146,19 @@ class _Stages(Stages):
         self._journal = journal
         self._over = end
 
-    def start(self, context: MemoryContext) -> None:
-        log = self._journal.logs[context.name]
-        log.begun = True
-        if self._journal.sink is not None:
-            log.gather()  # whoever takes events hears of a context when it begins
-        _start(self, context)
-
-    def _enter(self, context: MemoryContext, following: Stage) -> None:
-        context.facts.append(following)
-        _enter(self, context, following)
-
     def fail(self, context: MemoryContext, failure: OperationFailure) -> None:
         context.facts.append(("failure", failure))
         super().fail(context, failure)
 
     def _ended(self, context: MemoryContext, result: dict[str, Any] | None) -> None:
-        context.facts.append(("ended", result, context.failure, tuple(context.failures), tuple(context.notes)))
-        self._journal.end(context.name)
+        failure, failures, notes = context.failure, context.failures, context.notes
+        fact: Any = result
+        if failure is not None or failures or notes:
+            fact = ("ended", result, failure, tuple(failures), tuple(notes))
+        self._journal.end(context.name, context.facts, fact)
         parent = context.parent
         if parent is not None:
-            parent.context.facts.append(("child", parent.key, context.name, context.failure is not None))
+            parent.context.facts.append(("child", parent.key, context.name, failure is not None))
         self._over(context, result)
 
 
@@ -283,7 +258,7 @@ class Parts:
 
     def inputs(self) -> MemoryInputNetwork:
         """Return the input network."""
-        return _Inputs(self._journal)
+        return _Inputs()
 
     def locks(self) -> MemoryLockNetwork:
         """Return the lock network."""

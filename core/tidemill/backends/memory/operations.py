@@ -31,6 +31,7 @@ class Bound:
         self.has_defaults = any(p.has_default for op in plan.operations for p in op.parameters)
         self.forwards = any(op.forwards for op in plan.operations)
         self.seeds: tuple[Any, ...] | None = None  # the plan's own inputs, checked, for every context to start with
+        self.opened = {strict: ("opened", plan, strict, None) for strict in (True, False)}  # for a journal, by strict
         self._outputs = [{name: self.channels.output(op, name) for name in op.outputs} for op in plan.operations]
 
     def given(self, origin: Origin, definition: Definition) -> Channel:

@@ -2,9 +2,11 @@
 them, `journal.event` says what each kind has to say.
 
 The identity of a parameter set says that it has taken the next step of its life: it is taken and dispatched, it is
-leased, it is completed. An input is four things, one after the other: its channel, value and position, and the numbers
-of what it was made of (one number by itself). A stage is that stage. Any other fact is a tuple that begins with its
-kind; where it is about a parameter set the identity of that follows.
+leased, it is completed. An input is three things, one after the other: its channel, its value, and the number of what
+it was made of, or the inverse of its place (~0, ~1, …) if it was made of nothing; or four: its channel, its value, its
+position, and the numbers of what it was made of. A mapping is the result of a context that has ended well. A stage has
+begun, which is said once or more often; one in which nothing starts is not noted. Any other fact is a tuple that begins
+with its kind; where it is about a parameter set the identity of that follows.
 """
 
 from __future__ import annotations
@@ -12,14 +14,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from tidemill.engine.inputs import Item
+from tidemill.engine.inputs import FIRST, Item
 from tidemill.engine.operations import Channel
 from tidemill.engine.redundancy import Key
+from tidemill.engine.stages import after
 from tidemill.errors import OperationFailure
 from tidemill.journal.event import OF_SETS, Fact
 from tidemill.journal.kept import Log
+from tidemill.model.operation import Stage
 from tidemill.plan.digest import canonical
-from tidemill.plan.plan import PlannedOperation
+from tidemill.plan.plan import Plan, PlannedOperation
 
 __all__ = ["failure_said", "said"]
 
@@ -29,9 +33,14 @@ _OVER = frozenset(["completed", "failed", "dropped"])
 def said(log: Log, facts: Iterable[Any]) -> Iterator[Fact]:
     """Return what facts say, in their order."""
     rest = iter(facts)
+    log.given.clear()
     for fact in rest:
-        if type(fact) is not tuple:
-            yield _given(log, fact, rest) if type(fact) is Channel else ("stage", {"stage": fact.value})
+        if type(fact) is Channel:
+            yield _given(log, fact, rest)
+        elif type(fact) is Stage:
+            yield from _passed(log, fact)
+        elif type(fact) is dict:
+            yield from _told(log, ("ended", fact, None, (), ()))
         elif type(fact[0]) is int:
             yield from _onward(log, fact)
         else:
@@ -39,14 +48,32 @@ def said(log: Log, facts: Iterable[Any]) -> Iterator[Fact]:
 
 
 def _given(log: Log, channel: Channel, rest: Iterator[Any]) -> Fact:
-    value, position, made_of = next(rest), next(rest), next(rest)
-    numbers = (made_of,) if type(made_of) is int else made_of
+    value, position = next(rest), next(rest)
+    if type(position) is not int:
+        numbers = next(rest)
+    elif position < 0:
+        position, numbers = (0, ~position), ()
+    else:
+        position, numbers = FIRST, (position,)
     return "input", _stored(log, channel, value, position, numbers, numbers)
+
+
+def _passed(log: Log, to: Stage | None, failed: bool = False) -> Iterator[Fact]:
+    """Return the beginnings of the stages up to one, or to the end of the context, of which nothing was said yet."""
+    while log.stage is not to and (following := after(log.stage, failed)) is not None:
+        log.stage = following
+        yield "stage", {"stage": following.value}
 
 
 def _told(log: Log, fact: tuple[Any, ...]) -> list[Fact]:
     """Return what a fact says that says its kind."""
     kind, *more = fact
+    if kind == "ended":
+        return [*_passed(log, None, more[1] is not None), ("ended", _ended(log, *more))]
+    if kind == "uid":  # of an input of the same step, or of the one that stands for it
+        number, uid = more
+        log.given.get(number, {}).setdefault("uid", uid)
+        return []
     if kind not in OF_SETS:
         return [(kind, _SAID[kind](log, *more))]
     key, *more = more
@@ -103,9 +130,9 @@ def _numbers(items: Sequence[Item]) -> tuple[int, ...]:
     return tuple([item.number for item in items])
 
 
-def _opened(log: Log, strict: bool, above: tuple[str, str, Key] | None) -> dict[str, Any]:
-    signatures = {operation.instance: list(operation.names) for operation in log.plan.operations}
-    what: dict[str, Any] = {"plan": log.plan.digest, "strict": strict, "operations": signatures}
+def _opened(log: Log, plan: Plan, strict: bool, above: tuple[str, str, Key] | None) -> dict[str, Any]:
+    signatures = {operation.instance: list(operation.names) for operation in plan.operations}
+    what: dict[str, Any] = {"plan": plan.digest, "strict": strict, "operations": signatures}
     if above is not None:
         context, instance, key = above
         what["parent"] = {"context": context, "operation": instance, "inputs": key[1:]}
@@ -130,21 +157,14 @@ def _stored(
         what["canonical"] = canonical(value).decode()
     if channel.stands_for:
         what["stands_for"] = channel.stands_for
-    if channel.operation is None and (uid := _uid(log, number)):
-        what["uid"] = uid
+    if channel.operation is None:
+        log.given[number] = what
     return what
 
 
 def _input(log: Log, item: Item, made_of: tuple[Item, ...]) -> dict[str, Any]:
     assert item.channel is not None
     return _stored(log, item.channel, item.value, item.position, _numbers(item.parents), _numbers(made_of))
-
-
-def _uid(log: Log, number: int) -> str:
-    for uid, known in log.uids.items():
-        if known.number == number:
-            return str(uid)
-    return ""
 
 
 def _default(log: Log, item: Item, operation: PlannedOperation, index: int) -> dict[str, Any]:
@@ -177,7 +197,6 @@ _SAID: dict[str, Callable[..., dict[str, Any]]] = {
     "default": _default,
     "gate": _gate,
     "failure": lambda log, failure: failure_said(failure),
-    "ended": _ended,
 }
 _MORE: dict[str, Callable[..., dict[str, Any]]] = {
     "dispatched": lambda: {"freed": True},
