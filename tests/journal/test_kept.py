@@ -126,6 +126,21 @@ async def test_a_name_that_is_used_again_begins_another_journal() -> None:
     assert [(event.id, event.kind) for event in again] == [(event.id, event.kind) for event in first]
 
 
+async def test_two_backends_may_use_a_journal_and_names_at_a_time() -> None:
+    journal = Journal(contexts=1)
+    async with (
+        MemoryOrchestrator(journal=journal) as orchestrator,
+        orchestrator(FLOW) as one,
+        orchestrator(FLOW) as two,
+    ):
+        for octx in (one, two):
+            octx.backend.begin("ada", octx.plan, [Input(1, NUMBER)], lambda ending: None, hold=True)
+        for octx in (one, two):
+            await octx.backend.close("ada")
+        await run(journal, "grace")
+    assert list(journal.logs) == ["grace"]
+
+
 async def test_identities_that_inputs_were_given_are_in_the_journal() -> None:
     journal = Journal()
     async with MemoryOrchestrator(journal=journal) as orchestrator, orchestrator(FLOW) as octx:

@@ -152,7 +152,7 @@ class Journal:
 
     def trim(self, name: str) -> None:
         """Make events of what has been noted of a context if it is much; wake whoever follows it."""
-        if len(self.logs[name]) >= self.piece:
+        if len(self.logs.get(name, ())) >= self.piece:
             self.log_of(name).gather()
         log = self._read.get(name)
         for heard in log.heard if log is not None else ():
@@ -171,9 +171,8 @@ class Journal:
         over.append(name)
         if len(over) > self.contexts:
             gone = over.popleft()
-            del self.logs[gone]
-            if self._read:
-                self._read.pop(gone, None)
+            self.logs.pop(gone, None)  # a name that two backends have used at a time is there twice
+            self._read.pop(gone, None)
 
     def flush(self) -> None:
         """Hand all that has been noted to the sink, if there is one."""
