@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.backends.redis.proxy import Proxy
 from tests.backends.redis.stores import server
 from tests.worker import flows
-from tests.worker.fleet import DEADLINE, fleet
+from tests.worker.fleet import DEADLINE, fleet, until
 from tidemill import DataFlow, Definition, Input, Operation, op
 from tidemill.backends.redis.backend import RedisBackend
 from tidemill.backends.redis.client import Client
@@ -61,6 +62,32 @@ async def test_what_has_gathered_goes_in_one_call(tmp_path: Path, monkeypatch: p
             for at in range(40):
                 assert (await backend.ending(f"c{at}")).result == flows.result(at)
         assert sum(pump.counts.values()) > 2 * pump.trips
+
+
+async def test_a_bell_that_rings_before_the_answer_has_been_read_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store rings once for whoever it has told that there is nothing, and no more before that one has come."""
+    monkeypatch.setenv(flows.FOLDER, str(tmp_path))
+    url = server("valkey")
+    async with fleet(url, tmp_path) as (_, backend), pumping(url, backend) as pump, asyncio.timeout(DEADLINE):
+        network, opened = pump._network, asyncio.Event()
+        exchange = network.exchange
+
+        async def late(*said: Any) -> Any:
+            """Answer that there is nothing when there is something by now, and the bell has been rung for it."""
+            monkeypatch.setattr(network, "exchange", exchange)
+            answer = await exchange(*said)
+            await backend.open("c", compile_plan(flows.FLOW), flows.given(1))
+            await until(lambda: pump._bell is None, "the bell has been heard")
+            opened.set()
+            return answer
+
+        await until(lambda: pump._bell is not None, "the pump waits for its bell")
+        monkeypatch.setattr(network, "exchange", late)
+        pump.again()
+        await opened.wait()
+        assert (await backend.ending("c")).result == flows.result(1)
 
 
 A, B = Definition("a", "int"), Definition("b", "int")

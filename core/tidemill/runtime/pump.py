@@ -79,6 +79,7 @@ class Pump:
         self._running: dict[asyncio.Task[None], ParameterSet] = {}
         self._reports: list[tuple[Report, asyncio.Future[None] | None]] = []
         self._more = False  # as much was leased as was wanted, so there may be more, and there is room for it
+        self._called = False  # since the last call of the store began the bell was rung, or somebody has asked for one
         self._stopping = False
         self._cancelled = False
         self._dropped: set[ParameterSet] = set()
@@ -116,7 +117,7 @@ class Pump:
                     continue
                 if self._crash is not None:
                     raise self._crash
-                if not self._reports and not self._more and not (self._stopping and not self._running):
+                if not (self._reports or self._more or self._called or (self._stopping and not self._running)):
                     await self._rest(due)
         finally:
             for task in self._running:
@@ -133,6 +134,7 @@ class Pump:
         want = 0 if self._stopping or self.paused else min(BATCH, room if self.left is None else min(room, self.left))
         reports = [report for report, _ in batch]
         self._ahead.sends(reports)
+        self._called = False
         try:
             leased, due = await self._network.exchange(self.runner, reports, want, self._nonce())
         except Fenced:
@@ -223,8 +225,9 @@ class Pump:
             await asyncio.sleep(0)
 
     def again(self) -> None:
-        """Call the store, to hear what has become of this runner."""
-        self._more = True
+        """Call the store, to hear what has become of this runner, or because its bell has been rung: who has been woken
+        is not woken again before it has come, and a call that is under way may have been answered before."""
+        self._called = True
         self._wake()
 
     def _wake(self) -> None:
@@ -238,7 +241,7 @@ class Pump:
                 pass
         finally:
             self._bell = None
-            self._wake()
+            self.again()
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
