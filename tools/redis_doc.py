@@ -64,7 +64,11 @@ def _store() -> str:
         ("`maxmemory-policy`", "`noeviction`", "`allkeys-…` is refused, `volatile-…` warned of: EvictionPolicy"),
         ("`appendonly`, `appendfsync`", "`yes`, `always`", f"refused unless chosen by name ({chosen}): NotDurable"),
         ("`evicted_keys`", "0", "warned of: StateSuspect"),
-        ("node of a cluster", "the one with the slot of the shard", "refused: WrongNode"),
+        (
+            "node of a cluster",
+            "the one with the slot of the shard, which `redis+cluster://` finds and follows",
+            "refused: WrongNode",
+        ),
         ("user", "may call the commands below", "refused, with what to grant: NotAllowed"),
         (
             f"user `default`, before {faithful}",

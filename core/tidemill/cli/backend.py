@@ -22,16 +22,16 @@ MEMORY = "memory"
 VARIABLE = "TIDEMILL_BACKEND"
 
 BACKEND_HELP = f"""A store (--backend, or {VARIABLE} in the environment) is redis://…, rediss://…, unix://…,
-redis+sentinel://HOST,HOST/SERVICE, or embedded:FOLDER for one of this machine that lives as long as the command;
-`tidemill dev` starts one for as long as it runs. A password is better in the environment, where others do not see
-it."""
+redis+sentinel://HOST,HOST/SERVICE, redis+cluster://HOST,HOST, or embedded:FOLDER for one of this machine that lives
+as long as the command; `tidemill dev` starts one for as long as it runs. A password is better in the environment, where
+others do not see it."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def backend_options(*, required: bool) -> Callable[[_Function], _Function]:
     """Give a command ``--backend`` and ``--durability``."""
-    which = "redis://…, rediss://…, unix://…, redis+sentinel://…, embedded:FOLDER."
+    which = "redis://…, rediss://…, unix://…, redis+sentinel://…, redis+cluster://…, embedded:FOLDER."
     wanted: dict[str, Any] = {"required": True} if required else {"default": MEMORY}
     if not required:
         which = f"Where contexts live: memory (default), embedded, {which}"

@@ -30,7 +30,7 @@ __all__ = ["command"]
     ),
 )
 @click.option("--backend", metavar="URL", envvar=VARIABLE, show_envvar=True, required=True,
-    help="The store: redis://…, rediss://…, unix://…, redis+sentinel://….")  # fmt: skip
+    help="The store: redis://…, rediss://…, unix://…, redis+sentinel://…, redis+cluster://….")  # fmt: skip
 @click.option("--durability", type=click.Choice(["always", "fast", "none"]),
     help="What has to survive the death of the store.  [default: always]")  # fmt: skip
 @click.option("--pool", metavar="NAME", help="Whose operations are run.  [default: default]")

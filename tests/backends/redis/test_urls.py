@@ -37,6 +37,10 @@ SECRET = "s3cr3t-w0rd"
             "redis+sentinel://u:p@one,two:7/main/3",
             {"hosts": (("one", 26379), ("two", 7)), "service": "main", "database": 3, "scheme": "redis+sentinel"},
         ),
+        (
+            "redis+cluster://u:p@one,two:7?ssl=true",
+            {"hosts": (("one", 6379), ("two", 7)), "scheme": "redis+cluster", "database": 0},
+        ),
         ("redis-sentinel://one/main", {"scheme": "redis+sentinel", "service": "main"}),
     ],
 )
@@ -71,6 +75,8 @@ def test_what_a_url_says(text: str, wanted: dict[str, object]) -> None:
         (f"unix://:{SECRET}@host/path", "absolute path"),
         ("unix://", "absolute path"),
         (f"redis+sentinel://:{SECRET}@one:26379", "call the primary"),
+        (f"redis+cluster://:{SECRET}@one/1", "no databases"),
+        (f"redis+cluster://:{SECRET}@one?db=1", "no databases"),
         (f"sentinel://:{SECRET}@one:26379/main", "begins with none"),
         (f"redis:/:{SECRET}@host", "begins with none"),
     ],
@@ -89,6 +95,7 @@ def test_what_is_wrong_with_a_url_is_said_without_its_password(text: str, why: s
         f"rediss://user:{SECRET}@host",
         f"unix://:{SECRET}@/run/valkey.sock",
         f"redis+sentinel://user:{SECRET}@one,two/main?sentinel_password={SECRET}",
+        f"redis+cluster://user:{SECRET}@one,two",
     ],
 )
 async def test_a_password_is_in_nothing_that_is_printed(text: str) -> None:
@@ -100,7 +107,10 @@ async def test_a_password_is_in_nothing_that_is_printed(text: str) -> None:
     await client.aclose()
 
 
-@given(st.text(max_size=30), st.sampled_from(["redis://", "rediss://:", "unix://", "redis+sentinel://u:", "x://", ""]))
+HEADS = ["redis://", "rediss://:", "unix://", "redis+sentinel://u:", "redis+cluster://", "x://", ""]
+
+
+@given(st.text(max_size=30), st.sampled_from(HEADS))
 def test_any_text_is_a_url_or_a_clear_error(text: str, head: str) -> None:
     try:
         assert isinstance(store_url(head + text), StoreURL)
@@ -115,7 +125,7 @@ def test_no_password_is_shown_whatever_it_is_made_of(password: str, form: str) -
 
 
 def test_every_scheme_has_its_options() -> None:
-    assert set(OPTIONS) == {"redis", "rediss", "unix", "redis+sentinel"}
+    assert set(OPTIONS) == {"redis", "rediss", "unix", "redis+sentinel", "redis+cluster"}
 
 
 @pytest.mark.parametrize("text", ["memory", "embedded"])

@@ -95,9 +95,10 @@ def examined(url: str, *, durability: str = "always", repair: bool = False) -> l
 
 
 async def _looked_at(url: StoreURL, durability: str, repair: bool = False) -> list[Finding]:
-    redis = connection(url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE)
+    tag = f"{{tm{LAYOUT}:0}}"
+    redis = connection(url, tag=tag, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE)
     try:
-        found = await examine(redis, url.shown, tag=f"{{tm{LAYOUT}:0}}", durability=durability)
+        found = await examine(redis, url.shown, tag=tag, durability=durability)
     finally:
         await redis.aclose()
     if any(one.name == "functions" and one.status == "ok" for one in found):
@@ -234,7 +235,7 @@ async def _cluster(redis: Any, info: dict[str, Any], tag: str) -> AsyncIterator[
         yield Finding("cluster", "ok", f"yes, and this node has the slot of {tag}")
     except ResponseError as error:
         slot = f"a node without the slot of {tag} ({error})"
-        do = "give the URL of the primary that has the slot; all keys of a shard are in one"
+        do = "write redis+cluster:// for redis://, or give the URL of the primary that has the slot"
         yield Finding("cluster", "fail", slot, "WrongNode", "the node that has it", do)
 
 

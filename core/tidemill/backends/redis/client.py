@@ -12,12 +12,12 @@ from typing import Any
 
 import msgpack
 import redis.asyncio
-from redis.exceptions import NoPermissionError, OutOfMemoryError
+from redis.exceptions import NoPermissionError, OutOfMemoryError, ResponseError
 
 from tidemill.backends.redis.blobs import THRESHOLD, Blobs, Reference
 from tidemill.backends.redis.elsewhere import Elsewhere
 from tidemill.backends.redis.library import LAYOUT, assembled
-from tidemill.backends.redis.urls import StoreURL, connection, store_url
+from tidemill.backends.redis.urls import CLUSTER, StoreURL, connection, store_url
 from tidemill.errors import FunctionLibraryMissing, StoreMisconfigured
 
 __all__ = ["Client"]
@@ -66,13 +66,13 @@ class Client:
     ) -> None:
         self.url = store_url(url) if isinstance(url, str) else url
         named = {} if name is None else {"client_name": name}
-        self._connect = partial(connection, self.url, file, **named)
+        self.tag = f"{{{prefix}{LAYOUT}:{shard}}}"
+        self._connect = partial(connection, self.url, file, tag=self.tag, **named)
         self.blobs = Blobs(self, threshold=threshold, elsewhere=Elsewhere(elsewhere) if elsewhere else None)
         self.redis = self._connect(socket_timeout=timeout, socket_connect_timeout=timeout or WAIT)
         self._waiting: redis.asyncio.Redis | None = None
         self._timeout = timeout
         self._turns = asyncio.Semaphore(CALLS)
-        self.tag = f"{{{prefix}{LAYOUT}:{shard}}}"
 
     async def load(self) -> None:
         """Load the library, or make sure that the one that is there is the same. Where the user may not do that, one of
@@ -111,7 +111,13 @@ class Client:
 
     async def _answer(self, verb: str, *arguments: bytes) -> Any:
         async with self._turns:
-            answer = await self.redis.fcall(f"tidemill_{LAYOUT}_{verb}", 1, self.tag, *arguments)
+            try:
+                answer = await self.redis.fcall(f"tidemill_{LAYOUT}_{verb}", 1, self.tag, *arguments)
+            except ResponseError as error:
+                if self.url.scheme != CLUSTER or "Function not found" not in str(error):
+                    raise
+                await self.load()  # the slot has come to a node that never had it
+                answer = await self.redis.fcall(f"tidemill_{LAYOUT}_{verb}", 1, self.tag, *arguments)
         if isinstance(answer, bytes) and answer and answer[0] >= PACKED:
             return msgpack.unpackb(answer, raw=True, strict_map_key=False)
         return answer

@@ -9,6 +9,8 @@
     unix://[[user]:password@]/path[?db=0]               the same, over a socket of this machine
     redis+sentinel://[[user]:password@]host[:port][,host…]/service[/database]
                                                         whoever the sentinels say is the primary
+    redis+cluster://[[user]:password@]host[:port][,host…]
+                                                        the node of a cluster that has the slot of the shard
 
 A password that holds one of ``/ ? # @ %`` has to be percent-encoded. It is part of no message, no ``repr`` and no log:
 `StoreURL.shown` is what may be printed. Neighbours: `client` (calls), `embedded` (the server of this machine).
@@ -23,14 +25,14 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from tidemill.errors import StoreMisconfigured, did_you_mean, shown
 
-__all__ = ["StoreURL", "connection", "redacted", "store_url"]
+__all__ = ["CLUSTER", "StoreURL", "connection", "redacted", "store_url"]
 
-EMBEDDED, MEMORY, SENTINEL = "embedded", "memory", "redis+sentinel"
+EMBEDDED, MEMORY, SENTINEL, CLUSTER = "embedded", "memory", "redis+sentinel", "redis+cluster"
 
-SCHEMES = {"redis": "redis", "rediss": "rediss", "unix": "unix", SENTINEL: SENTINEL, "redis-sentinel": SENTINEL}
+SCHEMES = {name: name for name in ("redis", "rediss", "unix", SENTINEL, CLUSTER)} | {"redis-sentinel": SENTINEL}
 """What may stand before ``://``, and what it means."""
 
-PORTS = {"redis": 6379, "rediss": 6379, SENTINEL: 26379}
+PORTS = {"redis": 6379, "rediss": 6379, SENTINEL: 26379, CLUSTER: 6379}
 
 _COMMON = {"db": int, "client_name": str, "socket_timeout": float, "socket_connect_timeout": float}
 _TLS = {name: str for name in ("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs")}
@@ -39,6 +41,7 @@ OPTIONS: dict[str, dict[str, type]] = {
     "rediss": {**_COMMON, **_TLS},
     "unix": _COMMON,
     SENTINEL: {**_COMMON, **_TLS, "sentinel_username": str, "sentinel_password": str, "ssl": str},
+    CLUSTER: {**_COMMON, **_TLS, "ssl": str},
 }
 """What may stand behind the ``?`` of each scheme."""
 
@@ -70,9 +73,9 @@ def _host(rest: str) -> str:
 class StoreURL:
     """A URL that has been checked.
 
-    ``scheme`` is one of redis, rediss, unix, redis+sentinel, embedded, memory; ``hosts`` are pairs of name and port,
-    ``path`` is that of a socket or a folder, ``service`` what sentinels call the primary, ``options`` stood behind the
-    ``?``. ``shown`` is the URL as it may be printed.
+    ``scheme`` is one of redis, rediss, unix, redis+sentinel, redis+cluster, embedded, memory; ``hosts`` are pairs of
+    name and port, ``path`` is that of a socket or a folder, ``service`` what sentinels call the primary, ``options``
+    stood behind the ``?``. ``shown`` is the URL as it may be printed.
     """
 
     scheme: str
@@ -150,6 +153,8 @@ def _place(scheme: str, text: str, path: str, database: int) -> dict[str, Any]:
             _refuse(text, "it does not say what the sentinels call the primary: redis+sentinel://host:26379/mymaster")
         place["service"] = said.pop(0)
     number = said.pop(0) if said else str(database)
+    if scheme == CLUSTER and (said or number != "0"):
+        _refuse(text, "a cluster has no databases: nothing stands behind its hosts")
     if said or not number.isascii() or not number.isdigit() or len(number) > 5:
         _refuse(text, "the path is the number of a database, as in redis://host:6379/0")
     place["database"] = int(number)
@@ -164,8 +169,8 @@ def _hosts(scheme: str, text: str, where: str) -> tuple[tuple[str, int], ...]:
         if found is None or not 0 < port < 65536:
             _refuse(text, "behind the host there has to be a port from 1 to 65535, and an @ between password and host")
         hosts.append((found[1].strip("[]") or "localhost", port))
-    if scheme != SENTINEL and len(hosts) > 1:
-        _refuse(text, "it names several hosts; only redis+sentinel:// may")
+    if scheme not in (SENTINEL, CLUSTER) and len(hosts) > 1:
+        _refuse(text, "it names several hosts; only redis+sentinel:// and redis+cluster:// may")
     return tuple(hosts)
 
 
@@ -184,8 +189,9 @@ def _options(scheme: str, text: str, query: str) -> dict[str, Any]:
     return found
 
 
-def connection(url: str | StoreURL, file: str = "", **settings: Any) -> Any:
-    """Return a client of `redis.asyncio` for a store that runs already; nothing is connected to yet.
+def connection(url: str | StoreURL, file: str = "", *, tag: str = "", **settings: Any) -> Any:
+    """Return a client of `redis.asyncio` for a store that runs already; nothing is connected to yet. ``tag`` is the
+    hash tag of the shard: of a cluster the node that has it is meant.
 
     It repeats nothing by itself: whether a call whose reply was lost may be repeated, only its caller knows.
     ``settings`` go to every connection, ``file`` is where the URL was read from, if its password may change: see
@@ -196,6 +202,7 @@ def connection(url: str | StoreURL, file: str = "", **settings: Any) -> Any:
 
     from tidemill.backends.redis.heeding import heeding
     from tidemill.backends.redis.rotating import FromFile
+    from tidemill.backends.redis.slots import Whereabouts, following
 
     said = store_url(url) if isinstance(url, str) else url
     if said.scheme in (MEMORY, EMBEDDED):
@@ -205,6 +212,8 @@ def connection(url: str | StoreURL, file: str = "", **settings: Any) -> Any:
         chosen |= {"username": None, "password": None, "credential_provider": FromFile(said, file)}
     client = _client(said, {"protocol": 2, "retry": Retry(NoBackoff(), 0), **chosen, **settings})
     pool = client.connection_pool
+    if said.scheme == CLUSTER:
+        pool.connection_class = following(pool.connection_class, Whereabouts(said.hosts, f"{tag}:serial"))
     pool.connection_class = heeding(pool.connection_class)
     return client
 
@@ -217,7 +226,13 @@ def _client(said: StoreURL, chosen: dict[str, Any]) -> Any:
     if said.scheme == "unix":
         return redis.asyncio.Redis.from_url(f"unix://{quote(said.path)}", **chosen)
     host, port = said.hosts[0]
-    return redis.asyncio.Redis(host=host, port=port, ssl=said.scheme == "rediss", **chosen)
+    encrypted = _encrypted(chosen) if said.scheme == CLUSTER else said.scheme == "rediss"
+    return redis.asyncio.Redis(host=host, port=port, ssl=encrypted, **chosen)
+
+
+def _encrypted(chosen: dict[str, Any]) -> bool:
+    """Return whether the option ``ssl`` asks for TLS, and take it out."""
+    return chosen.pop("ssl", "") in ("true", "yes", "1")
 
 
 def _primary(said: StoreURL, chosen: dict[str, Any]) -> Any:
@@ -232,7 +247,7 @@ def _primary(said: StoreURL, chosen: dict[str, Any]) -> Any:
                 await one.aclose()
 
     own = {name: chosen.pop(f"sentinel_{name}", None) for name in ("username", "password")}
-    chosen["ssl"] = chosen.get("ssl", "") in ("true", "yes", "1")
+    chosen["ssl"] = _encrypted(chosen)
     timeouts = {name: value for name, value in chosen.items() if name.startswith("socket_")}
     make: Any = sentinel.Sentinel  # it has no types
     watchers = make(list(said.hosts), sentinel_kwargs={**own, **timeouts}, **chosen)
