@@ -30,7 +30,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"what to measure: {', '.join(PARTS)} (default: all)")
     parser.add_argument("--workers", type=int, default=2, help="worker pods, and processes (default: %(default)s)")
     parser.add_argument("--slots", type=int, default=64, help="what each runs at once (default: %(default)s)")
-    parser.add_argument("--contexts", type=int, default=5000, help="of a round (default: %(default)s)")
+    parser.add_argument("--contexts", type=int, default=40000, help="of a round (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="inside and outside by turns (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=20, help="of `kubectl apply` (default: %(default)s)")
     parser.add_argument("--objects", type=int, default=1000, help="data flows (default: %(default)s)")

@@ -70,17 +70,16 @@ async def _open(backend: RedisBackend, group: str, pool: str, contexts: int) -> 
 
 async def _rate(groups: RedisGroups, group: str, contexts: int) -> float:
     """Return parameter sets a second between a tenth and nine tenths of all of them: begin and end are of others."""
-    seen: list[tuple[float, int]] = []
     begin = time.perf_counter()
-    await groups.resume(group)
-    while True:
-        counts = (await groups.counts(group)).contexts
-        seen.append((time.perf_counter(), counts["succeeded"]))
-        if counts["succeeded"] == contexts:
-            break
-        if counts["failed"] or seen[-1][0] - begin > SECONDS:
-            raise RuntimeError(f"of {contexts} contexts {counts} after {seen[-1][0] - begin:.0f} s")
-        await asyncio.sleep(LOOK)
+    seen = [(begin, 0)]
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(groups.resume(group))  # in pieces: workers have done a part when the last one is resumed
+        while seen[-1][1] < contexts:
+            await asyncio.sleep(LOOK)
+            counts = (await groups.counts(group)).contexts
+            seen.append((time.perf_counter(), counts["succeeded"]))
+            if counts["failed"] or seen[-1][0] - begin > SECONDS:
+                raise RuntimeError(f"of {contexts} contexts {counts} after {seen[-1][0] - begin:.0f} s")
     early = max(one for one in seen if one[1] <= contexts / 10)
     late = min(one for one in seen if one[1] >= contexts * 9 / 10)
     return flows.UNITS * (late[1] - early[1]) / (late[0] - early[0])
