@@ -1,5 +1,6 @@
 """Families of processes: who is below whom, and that nothing of one is left when it is to end."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -44,8 +45,11 @@ def family() -> Iterator[tuple[int, int]]:
     """A process and its child."""
     with subprocess.Popen([sys.executable, "-c", PARENT_AND_CHILD], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
-        yield parent.pid, int(parent.stdout.readline())
+        child = int(parent.stdout.readline())
+        yield parent.pid, child
         parent.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
 
 
 def test_descendants_are_found_nearest_first(family: tuple[int, int]) -> None:
