@@ -17,7 +17,7 @@ from tidemill.backends.redis.backend import RedisBackend
 from tidemill.backends.redis.client import Client
 from tidemill.plan.compile import compile_plan
 from tidemill.runtime.prepare import Implementations
-from tidemill.runtime.pump import Pump
+from tidemill.runtime.pump import BATCH, Pump
 
 
 @contextlib.asynccontextmanager
@@ -62,6 +62,27 @@ async def test_what_has_gathered_goes_in_one_call(tmp_path: Path, monkeypatch: p
             for at in range(40):
                 assert (await backend.ending(f"c{at}")).result == flows.result(at)
         assert sum(pump.counts.values()) > 2 * pump.trips
+
+
+async def test_no_more_is_leased_than_can_be_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call brings half as many reports of whole chains as it may lease: those of others would wait behind them."""
+    monkeypatch.setenv(flows.FOLDER, str(tmp_path))
+    waiting: list[int] = []
+    url = server("valkey")
+    async with fleet(url, tmp_path) as (_, backend), pumping(url, backend, slots=400) as pump:
+        network, plan = pump._network, compile_plan(flows.FLOW)
+        exchange = network.exchange
+
+        async def counted(runner: str, reports: Any, *more: Any) -> Any:
+            waiting.append(len(reports) + len(pump._reports))
+            return await exchange(runner, reports, *more)
+
+        monkeypatch.setattr(network, "exchange", counted)
+        await asyncio.gather(*[backend.open(f"c{at}", plan, flows.given(at)) for at in range(400)])
+        async with asyncio.timeout(DEADLINE):
+            for at in range(400):
+                assert (await backend.ending(f"c{at}")).result == flows.result(at)
+    assert max(waiting) < 8 * BATCH  # what was running already ends, too
 
 
 async def test_a_bell_that_rings_before_the_answer_has_been_read_is_heard(

@@ -130,8 +130,9 @@ class Pump:
     async def _exchange(self) -> float | None:
         """Report what there is, start what comes back, and return the seconds until something else is due."""
         batch = self._batch()
-        room = max(0, self.slots - len(self._running))
-        want = 0 if self._stopping or self.paused else min(BATCH, room if self.left is None else min(room, self.left))
+        # What is leased while reports wait for the next call is reported behind them, later and later.
+        room = max(0, min(BATCH - len(self._reports), self.slots - len(self._running)))
+        want = 0 if self._stopping or self.paused else room if self.left is None else min(room, self.left)
         reports = [report for report, _ in batch]
         self._ahead.sends(reports)
         self._called = False
