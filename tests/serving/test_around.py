@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry, Counter
 
 from tidemill.errors import TidemillError
@@ -38,8 +39,8 @@ async def url() -> AsyncIterator[str]:
     around = Around(refusal, Counter("refused", "by reason", ["reason"], registry=CollectorRegistry()), _log)
 
     @web.middleware
-    async def middleware(request: web.Request, handler: object) -> web.StreamResponse:
-        return await around.answer(request, handler)  # type: ignore[arg-type]
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        return await around.answer(request, handler)
 
     app = web.Application(middlewares=[middleware])
     app.router.add_get("/breaks", breaks_off)

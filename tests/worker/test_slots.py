@@ -9,8 +9,8 @@ from typing import Any
 
 from tests.backends.redis.servers import DURABLE, Server, eventually, free_port
 from tests.worker import flows
-from tests.worker.fleet import DEADLINE, Fleet
-from tests.worker.test_trouble import MANY, PREFIX, called, journal, outcomes, slept
+from tests.worker.fleet import DEADLINE
+from tests.worker.test_trouble import MANY, PREFIX, journal, outcomes, sleeping, slept
 
 __all__ = ["journal"]
 
@@ -75,21 +75,13 @@ def offset(server: Server) -> int:
 async def test_a_replica_of_a_cluster_takes_over_and_everybody_follows(tmp_path: Path) -> None:
     """What ran while the node with the slot died counts, and runs once."""
     with cluster(tmp_path) as nodes:
-        workers = Fleet(nodes.url, PREFIX, tmp_path, lease=60, runners=1, slots=8, durability="always", timeout=2)
-        try:
-            (worker,) = workers.start(1)
-            await workers.working(worker)
-            waiting = asyncio.create_task(outcomes(nodes.url, flows.SLOW, range(MANY), workers=0, durability="always"))
-            await called(tmp_path, MANY)
+        async with sleeping(nodes.url, tmp_path) as waiting:
             eventually(lambda: offset(nodes.replica) == offset(nodes.owner), "the replica has heard of everything")
             nodes.owner.kill()
             (tmp_path / "go").touch()
             assert slept(await asyncio.wait_for(waiting, DEADLINE)) == {f"c{at}": [at] for at in range(MANY)}
             assert nodes.replica.ask("info", "replication")["role"] == "master"
             assert len(flows.calls_of(tmp_path)) == MANY
-            assert await workers.stop() == [0]
-        finally:
-            workers.abandon()
 
 
 def moved(nodes: Cluster, to: Server) -> None:
@@ -106,12 +98,7 @@ def moved(nodes: Cluster, to: Server) -> None:
 async def test_a_slot_that_moves_to_another_node_takes_its_contexts_along(tmp_path: Path) -> None:
     """While it moves nobody is answered; then all goes on, and nothing runs again."""
     with cluster(tmp_path) as nodes:
-        workers = Fleet(nodes.url, PREFIX, tmp_path, lease=60, runners=1, slots=8, durability="always", timeout=2)
-        try:
-            (worker,) = workers.start(1)
-            await workers.working(worker)
-            waiting = asyncio.create_task(outcomes(nodes.url, flows.SLOW, range(MANY), workers=0, durability="always"))
-            await called(tmp_path, MANY)
+        async with sleeping(nodes.url, tmp_path) as waiting:
             to = nodes.others[0]
             await asyncio.to_thread(moved, nodes, to)
             (tmp_path / "go").touch()
@@ -120,6 +107,3 @@ async def test_a_slot_that_moves_to_another_node_takes_its_contexts_along(tmp_pa
             assert to.ask("exists", f"{TAG}:serial") == 1
             found = await asyncio.wait_for(outcomes(nodes.url, flows.FLOW, range(2), workers=0), DEADLINE)
             assert {one.name: one.result for one in found} == {f"c{at}": flows.result(at) for at in range(2)}
-            assert await workers.stop() == [0]
-        finally:
-            workers.abandon()

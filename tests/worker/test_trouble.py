@@ -235,24 +235,31 @@ def sentinel_of(port: int) -> dict[str, Any]:
         return dict(redis.sentinel_master("main"))
 
 
+@asynccontextmanager
+async def sleeping(url: str, folder: Path) -> AsyncIterator["asyncio.Task[list[Outcome]]"]:
+    """Have a worker call operations that sleep until there is a file ``go``; give what waits for their contexts."""
+    workers = Fleet(url, PREFIX, folder, lease=60, runners=1, slots=8, durability="always", timeout=2)
+    try:
+        (worker,) = workers.start(1)
+        await workers.working(worker)
+        waiting = asyncio.create_task(outcomes(url, flows.SLOW, range(MANY), workers=0, durability="always"))
+        await called(folder, MANY)
+        yield waiting
+        assert await workers.stop() == [0]
+    finally:
+        workers.abandon()
+
+
 async def test_sentinels_promote_a_replica_and_everybody_follows(tmp_path: Path) -> None:
     """Whoever submits, waits and works goes over to the new primary; what ran meanwhile counts, and runs once."""
     async with watched(tmp_path) as (primary, replica, url):
-        workers = Fleet(url, PREFIX, tmp_path, lease=60, runners=1, slots=8, durability="always", timeout=2)
-        try:
-            (worker,) = workers.start(1)
-            await workers.working(worker)
-            waiting = asyncio.create_task(outcomes(url, flows.SLOW, range(MANY), workers=0, durability="always"))
-            await called(tmp_path, MANY)
+        async with sleeping(url, tmp_path) as waiting:
             assert primary.ask("wait", 1, 10_000) == 1
             primary.kill()
             (tmp_path / "go").touch()
             assert slept(await asyncio.wait_for(waiting, DEADLINE)) == {f"c{at}": [at] for at in range(MANY)}
             assert replica.ask("info", "replication")["role"] == "master"
             assert len(flows.calls_of(tmp_path)) == MANY
-            assert await workers.stop() == [0]
-        finally:
-            workers.abandon()
 
 
 # -- a cluster --------------------------------------------------------------------------------------------------------

@@ -184,7 +184,7 @@ class Journal:
         facts = self.logs.get(context)
         if facts is None:
             raise no_journal(context)
-        log = self._read.get(context)
-        if log is None or log.facts is not facts:
+        log = self._read.get(context)  # both are dropped together, so it is of these facts
+        if log is None:
             log = self._read[context] = Log(self, context, facts)
         return log

@@ -106,7 +106,7 @@ class Caller:
 
     def _enter(self, operation: PlannedOperation, calls: dict[PlannedOperation, Call | None]) -> None:
         if operation not in calls:
-            while len(calls) >= ENTERED:
+            if len(calls) >= ENTERED:
                 calls.popitem()
             gauged = self._gauged(self._implementations[operation])
             calls[operation] = Call(gauged.scope) if gauged.plain else None

@@ -6,7 +6,6 @@ Neighbours: `app` and the HTTP API of the operator, whose middlewares are made o
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator
@@ -54,8 +53,6 @@ class Around:
             if response.status in (408, 413):
                 response.force_close()  # what is left of the body is read by nobody
             return response
-        except asyncio.CancelledError:
-            raise
         except Exception as error:
             if isinstance(error, ConnectionError | ClientConnectionError) and _unheard(request):
                 self._logger.debug("%s %r: whoever asked has gone: %s", request.method, request.path, error)

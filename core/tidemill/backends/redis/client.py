@@ -17,6 +17,7 @@ from redis.exceptions import NoPermissionError, OutOfMemoryError, ResponseError
 from tidemill.backends.redis.blobs import THRESHOLD, Blobs, Reference
 from tidemill.backends.redis.elsewhere import Elsewhere
 from tidemill.backends.redis.library import LAYOUT, assembled
+from tidemill.backends.redis.refusals import store_error
 from tidemill.backends.redis.urls import CLUSTER, StoreURL, connection, store_url
 from tidemill.errors import FunctionLibraryMissing, StoreMisconfigured
 
@@ -110,14 +111,16 @@ class Client:
         raise StoreMisconfigured(f"{said}; its maxmemory-policy has to be noeviction", reason="EvictionPolicy")
 
     async def _answer(self, verb: str, *arguments: bytes) -> Any:
+        call = partial(self.redis.fcall, f"tidemill_{LAYOUT}_{verb}", 1, self.tag, *arguments)
         async with self._turns:
             try:
-                answer = await self.redis.fcall(f"tidemill_{LAYOUT}_{verb}", 1, self.tag, *arguments)
+                answer = await call()
             except ResponseError as error:
-                if self.url.scheme != CLUSTER or "Function not found" not in str(error):
+                missing = isinstance(store_error(error, self.url.shown), FunctionLibraryMissing)
+                if self.url.scheme != CLUSTER or not missing:
                     raise
                 await self.load()  # the slot has come to a node that never had it
-                answer = await self.redis.fcall(f"tidemill_{LAYOUT}_{verb}", 1, self.tag, *arguments)
+                answer = await call()
         if isinstance(answer, bytes) and answer and answer[0] >= PACKED:
             return msgpack.unpackb(answer, raw=True, strict_map_key=False)
         return answer
